@@ -70,7 +70,7 @@ export function verifyMemberCertificate(
   if (!certificate.checkIssued(authority) || !certificate.verify(authority.publicKey)) {
     throw refuse("not-issued-by-federation", "the federation's authority did not sign it");
   }
-  // The CA's own certificate is signed by the CA too.
+  // The CA's own certificate is signed by the CA too. Node sees an authority where OpenSSL does: CA:TRUE and keyCertSign.
   if (certificate.ca) throw refuse("is-authority", "it is an authority, not a member");
   const notAfterMs = checkedValidity(certificate, untrustedNowMs);
   const { role, member } = parseMemberUri(certificate.subjectAltName ?? "", trust.federationId);

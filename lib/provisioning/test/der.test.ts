@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { toHex } from "../../base/bytes.ts";
+import type { UnixMs } from "../../base/ids.ts";
+import { FEDCLAVE_ARC } from "../certificate-profile.ts";
+import {
+  bitString,
+  boolean,
+  type DerValue,
+  objectIdentifier,
+  sequence,
+  time,
+  toDer,
+  unsignedInteger,
+} from "../der.ts";
+
+const at = (...date: [number, number, number, number, number, number]) =>
+  time((Date.UTC(...date) + 999) as UnixMs);
+
+test.each<[string, DerValue, string]>([
+  ["an OID with an arc over 127 (X.690 §8.19.5)", objectIdentifier("2.100.3"), "0603813403"],
+  ["the OID of RSA Data Security", objectIdentifier("1.2.840.113549"), "06062a864886f70d"],
+  ["an integer with its top bit set", unsignedInteger(Uint8Array.of(0x80)), "02020080"],
+  ["an integer with leading zeros", unsignedInteger(Uint8Array.of(0, 0, 5)), "020105"],
+  ["zero", unsignedInteger(Uint8Array.of(0)), "020100"],
+  ["true", boolean(true), "0101ff"],
+  ["a key usage of two bits", bitString(Uint8Array.of(6), 1), "03020106"],
+  ["an empty sequence", sequence(), "3000"],
+  ["the last UTCTime", at(2049, 11, 31, 23, 59, 59), `170d${hexOf("491231235959Z")}`],
+  ["the first GeneralizedTime", at(2050, 0, 1, 0, 0, 0), `180f${hexOf("20500101000000Z")}`],
+])("%s is encoded as the standard says", (_what, value, expected) => {
+  expect(toHex(toDer(value))).toBe(expected);
+});
+
+test("a UUID arc keeps all of its 128 bits", () => {
+  const [, , ...content] = toDer(objectIdentifier(FEDCLAVE_ARC));
+  expect(content[0]).toBe(2 * 40 + 25);
+  const uuid = content.slice(1).reduce((sum, byte) => (sum << 7n) | BigInt(byte & 0x7f), 0n);
+  expect(uuid.toString(16)).toBe("56007fe0f02545cd8f595cfd0215899b");
+});
+
+test("a year that DER times cannot hold is a broken invariant", () => {
+  expect(() => time(Date.UTC(1949, 0) as UnixMs)).toThrow(/invariant/);
+  expect(() => time((Date.UTC(9999, 11, 31) + 86_400_000) as UnixMs)).toThrow(/invariant/);
+});
+
+function hexOf(text: string): string {
+  return Buffer.from(text, "latin1").toString("hex");
+}
