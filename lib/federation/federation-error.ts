@@ -9,4 +9,5 @@ export class FederationError extends CodedError<
   | "bad-ca-certificate"
   | "bad-address"
   | "wrong-federation-id"
+  | "bad-partial"
 > {}
