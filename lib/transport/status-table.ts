@@ -1,0 +1,23 @@
+/** Which gRPC status a code travels as. The code itself, with what was seen and wanted, is in the trailer. */
+import { status } from "@grpc/grpc-js";
+
+export type StatusTable = { readonly [code: string]: status };
+
+/** Codes of the transport itself. A role adds its own rows; a refusal without a row is FAILED_PRECONDITION. */
+export const TRANSPORT_STATUSES: StatusTable = {
+  "malformed-message": status.INVALID_ARGUMENT,
+  "missing-message": status.INVALID_ARGUMENT,
+  "unexpected-message": status.INVALID_ARGUMENT,
+  "chunk-before-grant": status.INVALID_ARGUMENT,
+  "empty-chunk": status.INVALID_ARGUMENT,
+  "chunk-too-large": status.INVALID_ARGUMENT,
+  overrun: status.INVALID_ARGUMENT,
+  truncated: status.INVALID_ARGUMENT,
+  "digest-mismatch": status.DATA_LOSS,
+  "offset-out-of-range": status.OUT_OF_RANGE,
+  "caller-not-allowed": status.PERMISSION_DENIED,
+  "certificate-expired": status.UNAUTHENTICATED,
+  busy: status.RESOURCE_EXHAUSTED,
+  "too-slow": status.DEADLINE_EXCEEDED,
+  "shutting-down": status.UNAVAILABLE,
+};
