@@ -1,0 +1,115 @@
+/** `fedn.yaml`: what a compute package is and needs. Inside an archive it is canonical JSON, a subset of YAML. */
+import { equalBytes, utf8 } from "../../lib/base/bytes.ts";
+import { canonicalJson, type Json, parseCanonicalJson } from "../../lib/base/canonical-json.ts";
+import type { Name } from "../../lib/base/ids.ts";
+import { MAX_MANIFEST_BYTES } from "./limits.ts";
+import { describeIssues, onnxManifestSchema } from "./manifest-schema.ts";
+import { PackageError } from "./package-error.ts";
+
+export const MANIFEST_PATH = "fedn.yaml";
+export const MANIFEST_KIND = "fedclave/compute-package";
+
+/** Element types a training input may have. */
+export type InputDtype = "U8" | "I32" | "I64" | "F32";
+
+/** One input of the data set; the shape leaves out the example axis, so [] is one number per example. */
+export type InputSpec = { readonly dtype: InputDtype; readonly shape: readonly number[] };
+
+/** One trained tensor: a model of this package has exactly these. */
+export type StateSpec = { readonly dtype: "F32"; readonly shape: readonly number[] };
+
+/** Random 0/1 bytes per example and step; 1 with probability keepPer256/256. */
+export type MaskSpec = { readonly shape: readonly number[]; readonly keepPer256: number };
+
+/** A number a session may set within the bounds; `batchSize` and `localEpochs` are integers. */
+export type HyperparameterSpec = {
+  readonly default: number;
+  readonly minimum: number;
+  readonly maximum: number;
+};
+
+/** Everything the onnx runner needs besides the files; docs/wire-formats.md describes each field. */
+export type OnnxSection = {
+  readonly step: {
+    readonly graph: string;
+    /** The same step with FedProx's term; without it a session's proximal mu must be 0. */
+    readonly proximalGraph?: string | undefined;
+  };
+  readonly evaluation: { readonly graph: string; readonly metrics: readonly string[] };
+  /** A model to start sessions from, in canonical safetensors. */
+  readonly seedModel?: string | undefined;
+  readonly state: { readonly [name: string]: StateSpec };
+  readonly masks: { readonly [name: string]: MaskSpec };
+  readonly hyperparameters: {
+    readonly batchSize: HyperparameterSpec;
+    readonly localEpochs: HyperparameterSpec;
+    readonly [name: string]: HyperparameterSpec;
+  };
+};
+
+export type OnnxManifest = {
+  readonly kind: typeof MANIFEST_KIND;
+  readonly version: 1;
+  readonly name: Name;
+  readonly runtime: "onnx";
+  readonly data: { readonly [name: string]: InputSpec };
+  readonly onnx: OnnxSection;
+};
+
+/** One member per runtime; "command" will be the second. */
+export type PackageManifest = OnnxManifest;
+
+/**
+ * Checks a manifest, however it was authored.
+ * @param json  the parsed document: YAML or JSON
+ * @throws PackageError "manifest-invalid" with every reason | "runtime-not-supported"
+ */
+export function validateManifest(json: unknown): PackageManifest {
+  const runtime = (json as { runtime?: unknown } | null | undefined)?.runtime;
+  if (runtime === "command") {
+    throw new PackageError("runtime-not-supported", "runtime command is not supported yet");
+  }
+  const result = onnxManifestSchema.safeParse(json);
+  if (!result.success) {
+    throw new PackageError("manifest-invalid", describeIssues(result.error.issues));
+  }
+  return { ...result.data, name: result.data.name as Name };
+}
+
+/** The bytes a manifest has inside an archive. */
+export const manifestBytes = (manifest: PackageManifest): Uint8Array =>
+  utf8(canonicalJson(manifest as Json));
+
+/**
+ * Reads the manifest of an archive.
+ * @throws PackageError "manifest-not-canonical" and those of validateManifest
+ */
+export function parseManifestFile(bytes: Uint8Array): PackageManifest {
+  if (bytes.byteLength > MAX_MANIFEST_BYTES) {
+    throw new PackageError(
+      "file-too-large",
+      `${MANIFEST_PATH} is over ${MAX_MANIFEST_BYTES} bytes`,
+    );
+  }
+  let json: Json;
+  try {
+    json = parseCanonicalJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new PackageError("manifest-not-canonical", `${MANIFEST_PATH} is not canonical JSON`, {
+      cause,
+    });
+  }
+  const manifest = validateManifest(json);
+  // A schema that drops or turns a value would give two readings of one digest.
+  if (!equalBytes(manifestBytes(manifest), bytes)) {
+    throw new PackageError("manifest-not-canonical", `${MANIFEST_PATH} has another canonical form`);
+  }
+  return manifest;
+}
+
+/** Paths that must be in the archive besides the manifest. */
+export function filesNamedBy(manifest: PackageManifest): readonly string[] {
+  const { step, evaluation, seedModel } = manifest.onnx;
+  const named = [step.graph, step.proximalGraph, evaluation.graph, seedModel];
+  return named.filter((path) => path !== undefined);
+}

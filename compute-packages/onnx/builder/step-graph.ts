@@ -1,0 +1,64 @@
+import { LOSS, PROXIMAL_MU } from "../graph-contract.ts";
+import { createGraphWriter, type Value } from "./graph-writer.ts";
+import { evaluationLayer, type ForwardLayer, trainingLayer } from "./layers.ts";
+import { batchSize, correctCount, featureInput, likelihood } from "./loss.ts";
+import { LEARNING_RATE, type Network } from "./network.ts";
+
+/**
+ * One SGD step as an ONNX file: w' = w − rate · ∂loss/∂w, loss the batch's mean negative log-likelihood.
+ * With `isProximal`, w' = w − rate · (∂loss/∂w + mu · (w − w₀)) (FedProx; Li et al. 2020, equation 2); the two
+ * are separate graphs so that plain SGD pays nothing for the term.
+ * @returns a graph whose inputs and outputs are those of stepContract for a manifest with declarations(network)
+ */
+export function buildStepGraph(
+  network: Network,
+  options: { readonly isProximal: boolean },
+): Uint8Array {
+  const graph = createGraphWriter(options.isProximal ? "proximal_step" : "step");
+  const rate = graph.input(LEARNING_RATE, "F32", []);
+  const proximal = options.isProximal
+    ? { pull: graph.node("Mul", [rate, graph.input(PROXIMAL_MU, "F32", [])]) }
+    : undefined;
+
+  const layers: ForwardLayer[] = [];
+  let signal = featureInput(graph, network);
+  for (const layer of network.layers) {
+    const forward = trainingLayer(graph, layer, signal, proximal);
+    layers.push(forward);
+    signal = forward.output;
+  }
+
+  const { logProbabilities, oneHot, labels, sum } = likelihood(graph, network, signal);
+  const examples = batchSize(graph, labels);
+  const loss = graph.node("Div", [graph.node("Neg", [sum]), examples], { name: LOSS });
+  graph.output(loss, "F32", []);
+
+  // ∂loss/∂logits = (softmax − one-hot) / examples
+  const excess = graph.node("Sub", [graph.node("Exp", [logProbabilities]), oneHot]);
+  const perExample = graph.node("Div", [rate, examples]);
+  let step: Value | undefined = graph.node("Mul", [excess, perExample]);
+  for (const [index, layer] of [...layers.entries()].reverse()) {
+    if (step === undefined) break;
+    step = layer.backward(step, hasStateBefore(network, index));
+  }
+  return graph.toBytes();
+}
+
+/** Metrics of buildEvaluationGraph, in the order a manifest lists them. */
+export const CLASSIFIER_METRICS = ["loss", "accuracy"] as const;
+
+/** Evaluation as an ONNX file: over a batch, the sum of the losses and the number of correct answers. */
+export function buildEvaluationGraph(network: Network): Uint8Array {
+  const graph = createGraphWriter("evaluation");
+  let signal = featureInput(graph, network);
+  for (const layer of network.layers) signal = evaluationLayer(graph, layer, signal);
+  const { labels, sum } = likelihood(graph, network, signal);
+  const [loss, accuracy] = CLASSIFIER_METRICS;
+  graph.output(graph.node("Neg", [sum], { name: loss }), "F32", []);
+  graph.output(correctCount(graph, signal, labels, accuracy), "F32", []);
+  return graph.toBytes();
+}
+
+/** Whether any layer in front of this one learns, and so wants the step handed on. */
+const hasStateBefore = (network: Network, index: number): boolean =>
+  network.layers.slice(0, index).some((layer) => layer.kind === "dense");

@@ -1,0 +1,27 @@
+/** Limits of the onnx runtime that hold in this folder only. */
+import { MIB } from "../../lib/base/limits.ts";
+
+/** One graph file; weights are state, not part of it. */
+export const MAX_GRAPH_BYTES = 16 * MIB;
+export const MAX_NODES = 10_000;
+/** Values of a graph that are neither inputs nor made by nodes: small constants. */
+export const MAX_INITIALIZERS = 1024;
+/** Elements of one constant. */
+export const MAX_INITIALIZER_ELEMENTS = 2 ** 20;
+/** Elements of one value, at the largest batch the manifest allows. */
+export const MAX_VALUE_ELEMENTS = 2 ** 29;
+/** Elements of all values of a graph together, likewise. */
+export const MAX_TOTAL_ELEMENTS = 2 ** 30;
+/** Entries of an attribute that is a list. */
+export const MAX_ATTRIBUTE_ENTRIES = 16;
+/** The file format generations and operator sets this build was tested with. */
+export const IR_VERSIONS = { minimum: 8, maximum: 10 } as const;
+export const OPSET_VERSIONS = { minimum: 17, maximum: 17 } as const;
+/** Examples of one data set; indices are int32. */
+export const MAX_EXAMPLES = 2 ** 28;
+/** Examples given to the evaluation graph at a time. */
+export const EVALUATION_BATCH_SIZE = 1000;
+/** Steps in one run(): bounds how long a cancellation waits within a large epoch. */
+export const MAX_STEPS_PER_RUN = 8192;
+/** Mask bytes made ahead for one run(). */
+export const MAX_MASK_BYTES_PER_RUN = 64 * MIB;
