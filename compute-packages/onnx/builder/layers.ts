@@ -1,18 +1,27 @@
 /** Each layer's forward nodes, and the backward nodes that belong to them. */
 import { globalName, nextName } from "../graph-contract.ts";
+import { ELEMENT_TYPES } from "../onnx-file.ts";
 import type { GraphWriter, Value } from "./graph-writer.ts";
 import { biasName, type DenseLayer, type DropoutLayer, type Layer, weightName } from "./network.ts";
+
+/**
+ * What flows between layers: `factor` times `value`, factor > 0. Constant factors (pixels divided by 255, what
+ * dropout keeps scaled up) wait for the next Gemm, which multiplies by one anyway.
+ */
+export type Signal = { readonly value: Value; readonly factor: number };
 
 /** FedProx: the step also draws each tensor towards the global model by rate · mu · (w − w₀). */
 export type ProximalPull = { readonly pull: Value };
 
+const toFloat = { attributes: { to: { int: ELEMENT_TYPES.F32.code } } };
+
 /** What one layer adds to a graph in its forward pass. */
 export type ForwardLayer = {
-  readonly output: Value;
+  readonly output: Signal;
   /**
-   * Adds the backward pass: writes the layer's next state and returns the step with respect to its input, or
-   * undefined when nobody asks for it.
-   * @param step  learning rate times the gradient of the mean loss with respect to the layer's output; every
+   * Adds the backward pass: writes the layer's next state and returns the step with respect to the value (not the
+   * signal) that came in, or undefined when nobody asks for it.
+   * @param step  learning rate times the gradient of the mean loss with respect to the value that went out; every
    *   gradient here carries the rate, so that an update is one Gemm with no product beside it
    */
   readonly backward: (step: Value, wantsInputStep: boolean) => Value | undefined;
@@ -22,7 +31,7 @@ export type ForwardLayer = {
 export function trainingLayer(
   graph: GraphWriter,
   layer: Layer,
-  input: Value,
+  input: Signal,
   proximal: ProximalPull | undefined,
 ): ForwardLayer {
   switch (layer.kind) {
@@ -36,28 +45,30 @@ export function trainingLayer(
 }
 
 /** Forward in evaluation: dropout passes everything. */
-export function evaluationLayer(graph: GraphWriter, layer: Layer, input: Value): Value {
+export function evaluationLayer(graph: GraphWriter, layer: Layer, input: Signal): Signal {
   switch (layer.kind) {
     case "dense":
       return affine(graph, layer, input).output;
     case "relu":
-      return graph.node("Relu", [input]);
+      return { ...input, value: graph.node("Relu", [input.value]) };
     case "dropout":
       return input;
   }
 }
 
-function affine(graph: GraphWriter, layer: DenseLayer, input: Value) {
+function affine(graph: GraphWriter, layer: DenseLayer, input: Signal) {
   const weight = graph.input(weightName(layer), "F32", [layer.inputs, layer.outputs]);
   const bias = graph.input(biasName(layer), "F32", [layer.outputs]);
-  return { weight, bias, output: graph.node("Gemm", [input, weight, bias]) };
+  const attributes = { alpha: { float: input.factor } };
+  const value = graph.node("Gemm", [input.value, weight, bias], { attributes });
+  return { weight, bias, output: { value, factor: 1 } };
 }
 
-/** y = xW + b: dW = xᵀdy, db = Σ dy over the batch, dx = dy Wᵀ. */
+/** y = f·vW + b for the signal f·v: dW = f·vᵀdy, db = Σ dy over the batch, dv = f·dy Wᵀ. */
 function dense(
   graph: GraphWriter,
   layer: DenseLayer,
-  input: Value,
+  input: Signal,
   proximal: ProximalPull | undefined,
 ): ForwardLayer {
   const { weight, bias, output } = affine(graph, layer, input);
@@ -66,9 +77,13 @@ function dense(
     backward: (step, wantsInputStep) => {
       const weightShape = [layer.inputs, layer.outputs];
       nextState(graph, weight, weightShape, proximal, (options) =>
-        graph.node("Gemm", [input, step, weight], {
+        graph.node("Gemm", [input.value, step, weight], {
           ...options,
-          attributes: { transA: { int: 1 }, alpha: { float: -1 }, beta: { float: 1 } },
+          attributes: {
+            transA: { int: 1 },
+            alpha: { float: -input.factor },
+            beta: { float: 1 },
+          },
         }),
       );
       nextState(graph, bias, [layer.outputs], proximal, (options) => {
@@ -79,7 +94,9 @@ function dense(
         return graph.node("Sub", [bias, biasStep], options);
       });
       if (!wantsInputStep) return undefined;
-      return graph.node("Gemm", [step, weight], { attributes: { transB: { int: 1 } } });
+      return graph.node("Gemm", [step, weight], {
+        attributes: { transB: { int: 1 }, alpha: { float: input.factor } },
+      });
     },
   };
 }
@@ -103,25 +120,31 @@ function nextState(
   graph.output(graph.node("Sub", [descend({}), pulled], { name }), "F32", shape);
 }
 
-/** y = max(x, 0): dx = dy where y > 0, and the sign of y is exactly that 0 or 1. */
-function relu(graph: GraphWriter, input: Value): ForwardLayer {
-  const output = graph.node("Relu", [input]);
+/** y = max(v, 0), which a positive factor passes through: dv = dy where y > 0, else 0. */
+function relu(graph: GraphWriter, input: Signal): ForwardLayer {
+  const value = graph.node("Relu", [input.value]);
   return {
-    output,
-    backward: (step, wantsInputStep) =>
-      wantsInputStep ? graph.node("Mul", [step, graph.node("Sign", [output])]) : undefined,
+    output: { ...input, value },
+    backward: (step, wantsInputStep) => {
+      if (!wantsInputStep) return undefined;
+      const zero = graph.floats(`${value.name}.zero`, [], [0]);
+      // The runtime's Sign would be one node instead of two, and takes longer.
+      const isOpen = graph.node("Greater", [value, zero]);
+      return graph.node("Mul", [step, graph.node("Cast", [isOpen], toFloat)]);
+    },
   };
 }
 
-/** y = x · m/keep with m in {0, 1}: dx = dy · m/keep. */
-function dropout(graph: GraphWriter, layer: DropoutLayer, input: Value): ForwardLayer {
+/** y = v · m with m in {0, 1}, scaled up by 1/keep: dv = dy · m. */
+function dropout(graph: GraphWriter, layer: DropoutLayer, input: Signal): ForwardLayer {
   const mask = graph.batchInput(layer.name, "U8", [layer.width]);
-  const scale = graph.floats(`${layer.name}.scale`, [], [256 / layer.keepPer256]);
-  const kept = graph.node("Cast", [mask], { attributes: { to: { int: 1 } } });
-  const factor = graph.node("Mul", [kept, scale]);
+  const kept = graph.node("Cast", [mask], toFloat);
   return {
-    output: graph.node("Mul", [input, factor]),
+    output: {
+      value: graph.node("Mul", [input.value, kept]),
+      factor: input.factor * (256 / layer.keepPer256),
+    },
     backward: (step, wantsInputStep) =>
-      wantsInputStep ? graph.node("Mul", [step, factor]) : undefined,
+      wantsInputStep ? graph.node("Mul", [step, kept]) : undefined,
   };
 }

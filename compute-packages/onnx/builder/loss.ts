@@ -1,18 +1,17 @@
 /** Both ends of a classifier: features in, negative log-likelihood out. */
 import { ELEMENT_TYPES } from "../onnx-file.ts";
 import type { GraphWriter, Value } from "./graph-writer.ts";
+import type { Signal } from "./layers.ts";
 import type { Network } from "./network.ts";
 
 const toFloat = { attributes: { to: { int: ELEMENT_TYPES.F32.code } } };
 const toInt64 = { attributes: { to: { int: ELEMENT_TYPES.I64.code } } };
 
-/** The features as float32, scaled. */
-export function featureInput(graph: GraphWriter, { features }: Network): Value {
+/** The features as float32; their division is left to the first dense layer. */
+export function featureInput(graph: GraphWriter, { features }: Network): Signal {
   const raw = graph.batchInput(features.name, features.dtype, [features.width]);
-  const floats = features.dtype === "F32" ? raw : graph.node("Cast", [raw], toFloat);
-  if (features.divideBy === 1) return floats;
-  const divisor = graph.floats(`${features.name}.divisor`, [], [features.divideBy]);
-  return graph.node("Div", [floats, divisor]);
+  const value = features.dtype === "F32" ? raw : graph.node("Cast", [raw], toFloat);
+  return { value, factor: 1 / features.divideBy };
 }
 
 /** Log-probabilities of the classes, and what the labels say about them. */

@@ -22,7 +22,7 @@ export type Layer = DenseLayer | ReluLayer | DropoutLayer;
 
 /** Features → layers → log-softmax; trained by SGD on the mean negative log-likelihood of the label. */
 export type Network = {
-  /** One row per example; divided by `divideBy` before the first layer. */
+  /** One row per example; divided by `divideBy` > 0 before the first layer. */
   readonly features: {
     readonly name: string;
     readonly dtype: "U8" | "F32";
@@ -31,8 +31,9 @@ export type Network = {
   };
   /** One class index per example, 0 to classCount − 1. */
   readonly label: { readonly name: string; readonly dtype: "U8" | "I32" | "I64" };
+  /** The last one is dense: its output is the logits. */
   readonly layers: readonly Layer[];
-  /** Width of the last dense layer. */
+  /** Width of the last layer. */
   readonly classCount: number;
 };
 

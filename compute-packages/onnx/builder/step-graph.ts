@@ -28,7 +28,7 @@ export function buildStepGraph(
     signal = forward.output;
   }
 
-  const { logProbabilities, oneHot, labels, sum } = likelihood(graph, network, signal);
+  const { logProbabilities, oneHot, labels, sum } = likelihood(graph, network, signal.value);
   const examples = batchSize(graph, labels);
   const loss = graph.node("Div", [graph.node("Neg", [sum]), examples], { name: LOSS });
   graph.output(loss, "F32", []);
@@ -52,10 +52,10 @@ export function buildEvaluationGraph(network: Network): Uint8Array {
   const graph = createGraphWriter("evaluation");
   let signal = featureInput(graph, network);
   for (const layer of network.layers) signal = evaluationLayer(graph, layer, signal);
-  const { labels, sum } = likelihood(graph, network, signal);
+  const { labels, sum } = likelihood(graph, network, signal.value);
   const [loss, accuracy] = CLASSIFIER_METRICS;
   graph.output(graph.node("Neg", [sum], { name: loss }), "F32", []);
-  graph.output(correctCount(graph, signal, labels, accuracy), "F32", []);
+  graph.output(correctCount(graph, signal.value, labels, accuracy), "F32", []);
   return graph.toBytes();
 }
 
