@@ -6,10 +6,8 @@ import { MIB } from "../../base/limits.ts";
 import {
   type ArtifactReader,
   type ArtifactSource,
-  artifactMeter,
   checkRange,
   MAX_ARTIFACT_BYTES,
-  type StoredArtifact,
 } from "../artifacts.ts";
 import type { SealContext, Sealer } from "../sealed/sealer.ts";
 import { fileStep, StorageError } from "../storage-error.ts";
@@ -45,24 +43,24 @@ const headerContext = (name: string): SealContext => ({
 });
 
 /**
- * Streams a source into chunks; the header follows with sealArtifactHeader, when size and name are known.
+ * Streams a source into chunks; the header follows with writeHeader, when size and name are known.
  * Holds one chunk at a time.
- * @throws what the source throws; StorageError "too-large" and those of the medium
+ * @param onPiece  sees every piece of the source in order
+ * @throws what the source and `onPiece` throw; StorageError of the medium
  */
 export async function writeChunks(
   handle: FileHandle,
   source: ArtifactSource,
   sealer: Sealer,
   fileId: Uint8Array,
-): Promise<StoredArtifact> {
-  const meter = artifactMeter();
+  onPiece: (piece: Uint8Array) => void,
+): Promise<void> {
   let position = chunksStart(sealer);
-  for await (const chunk of chunksOf(source, meter.add)) {
+  for await (const chunk of chunksOf(source, onPiece)) {
     const sealed = sealer.seal(chunkContext(fileId, chunk.index, chunk.isLast), chunk.bytes);
     await writeFully(handle, sealed, position, "writing an artifact");
     position += sealed.byteLength;
   }
-  return meter.finish();
 }
 
 /** Writes what makes the chunks an artifact, under the name it will have. */

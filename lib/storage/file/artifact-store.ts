@@ -1,12 +1,13 @@
 import path from "node:path";
 import { toHex } from "../../base/bytes.ts";
-import { type Digest, digestOf } from "../../base/ids.ts";
+import type { Digest } from "../../base/ids.ts";
 import type { Randomness } from "../../base/randomness.ts";
 import {
   type ArtifactKind,
   type ArtifactReader,
   type ArtifactSource,
   type ArtifactStore,
+  artifactMeter,
   checkDigest,
   type StoredArtifact,
 } from "../artifacts.ts";
@@ -83,28 +84,47 @@ async function put(
   source: ArtifactSource,
   expected: Digest | undefined,
 ): Promise<StoredArtifact> {
-  if (source instanceof Uint8Array) {
-    const digest = digestOf(source);
-    checkDigest(digest, expected);
-    const sizeBytes = source.byteLength;
-    if (await isWhole(folder, kind, digest, sizeBytes)) return { digest, sizeBytes };
+  const meter = artifactMeter();
+  if (!(source instanceof Uint8Array)) {
+    return write(folder, kind, source, meter.add, () => checked(meter.finish(), expected));
   }
+  meter.add(source);
+  const stored = checked(meter.finish(), expected);
+  if (await isWhole(folder, kind, stored)) return stored;
+  return write(folder, kind, source, ignorePiece, () => stored);
+}
+
+/** @param measure  called once all pieces are through, before anything can be seen of the artifact */
+async function write(
+  folder: Folder,
+  kind: ArtifactKind,
+  source: ArtifactSource,
+  onPiece: (piece: Uint8Array) => void,
+  measure: () => StoredArtifact,
+): Promise<StoredArtifact> {
   const { fs, dir, sealer, randomness } = folder;
   const fileId = randomness.bytes(FILE_ID_BYTES);
   const unfinished = path.join(dir, `${toHex(randomness.bytes(16))}${UNFINISHED_SUFFIX}`);
   return unlessItFails(fs, unfinished, async () => {
     const stored = await writeUnfinished(fs, unfinished, async (handle) => {
-      const written = await writeChunks(handle, source, sealer, fileId);
-      checkDigest(written.digest, expected);
-      const name = sealer.objectName(kind, written.digest);
-      await writeHeader(handle, written.sizeBytes, sealer, fileId, name);
-      return written;
+      await writeChunks(handle, source, sealer, fileId, onPiece);
+      const measured = measure();
+      const name = sealer.objectName(kind, measured.digest);
+      await writeHeader(handle, measured.sizeBytes, sealer, fileId, name);
+      return measured;
     });
     // Over an object that is there already this puts the same content, and mends one that was broken.
     await moveIntoPlace(fs, { unfinished, final: pathOf(folder, kind, stored.digest) });
     return stored;
   });
 }
+
+function checked(stored: StoredArtifact, expected: Digest | undefined): StoredArtifact {
+  checkDigest(stored.digest, expected);
+  return stored;
+}
+
+function ignorePiece(): void {}
 
 async function open(
   folder: Folder,
@@ -121,13 +141,12 @@ async function open(
 async function isWhole(
   folder: Folder,
   kind: ArtifactKind,
-  digest: Digest,
-  sizeBytes: number,
+  stored: StoredArtifact,
 ): Promise<boolean> {
   try {
-    const reader = await open(folder, kind, digest);
+    const reader = await open(folder, kind, stored.digest);
     await reader?.close();
-    return reader?.sizeBytes === sizeBytes;
+    return reader?.sizeBytes === stored.sizeBytes;
   } catch (error) {
     if (error instanceof StorageError && error.code === "artifact-broken") return false;
     throw error;
