@@ -80,6 +80,13 @@ export function verifyMemberCertificate(
 }
 
 /**
+ * Whether a certificate is signed by its own key. OpenSSL's own question (checkIssued) also wants the issuer to be an
+ * authority, which a joining certificate must not be.
+ */
+export const isSelfSigned = (certificate: X509Certificate): boolean =>
+  certificate.issuer === certificate.subject && certificate.verify(certificate.publicKey);
+
+/**
  * The key of a peer that has no federation certificate yet. Its self-signed certificate says nothing else that
  * counts: TLS proved the key, and the statement sent to `Provisioning.Join` says whose it is.
  * @throws ProvisioningError "wrong-curve"

@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import type { Digest, Role, UnixMs } from "../base/ids.ts";
 import {
   type FederationTrust,
+  isSelfSigned,
   joiningKey,
   type MemberIdentity,
   verifyMemberCertificate,
@@ -59,7 +60,7 @@ export function verifyPeer(
     throw new TransportError("no-certificate", "the peer presented no certificate");
   }
   const remoteAddress = socket.remoteAddress ?? "unknown";
-  if (admitsJoining && !certificate.ca && certificate.checkIssued(certificate)) {
+  if (admitsJoining && !certificate.ca && isSelfSigned(certificate)) {
     return { kind: "joining", ...joiningKey(certificate), remoteAddress };
   }
   const identity = verifyMemberCertificate(certificate, trust, untrustedNowMs);

@@ -1,6 +1,9 @@
 /** Which gRPC status a code travels as. The code itself, with what was seen and wanted, is in the trailer. */
 import { status } from "@grpc/grpc-js";
 
+/** For the tables of roles, which do not import grpc-js. */
+export { status };
+
 export type StatusTable = { readonly [code: string]: status };
 
 /** Codes of the transport itself. A role adds its own rows; a refusal without a row is FAILED_PRECONDITION. */

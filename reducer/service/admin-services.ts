@@ -1,0 +1,212 @@
+/** What admins ask and order: sessions, models, packages, members. */
+import type { Clock } from "../../lib/base/clock.ts";
+import { newSessionId, parseSessionId, type SessionId } from "../../lib/base/ids.ts";
+import type { Log } from "../../lib/base/log.ts";
+import type { Randomness } from "../../lib/base/randomness.ts";
+import { printable, type Refusal, RefusedError, refusal } from "../../lib/base/refusal.ts";
+import type { RequestOf, ResponseOf } from "../../lib/transport/rpcs.ts";
+import type { MessageWriter } from "../../lib/transport/stream.ts";
+import type { Coordinator } from "../core/draft.ts";
+import { appraiseSettings, type SessionSettings } from "../core/settings.ts";
+import { memberKey, modelTrail, type RoundRecord, type SessionRecord } from "../core/state.ts";
+import type { Engine } from "./engine.ts";
+import { needDigest, needName } from "./order-wire.ts";
+import {
+  memberMessage,
+  modelMessage,
+  packageMessage,
+  sessionMessage,
+  WIRE_ROLES,
+} from "./session-wire.ts";
+import { parseSettings } from "./settings-wire.ts";
+
+export type AdminParts = {
+  readonly engine: Engine;
+  readonly randomness: Randomness;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** Sessions that may run at one time: each holds sums in the combiners and a model in the reducer. */
+export const MAX_RUNNING_SESSIONS = 8;
+/** How often a watcher is told at most; what changes in between arrives as one. */
+const WATCH_INTERVAL_MS = 100;
+
+const everyRound = () => true;
+const noRound = () => false;
+
+export function adminServices(parts: AdminParts) {
+  const { engine } = parts;
+
+  const find = (coordinator: Coordinator, text: string): SessionRecord => {
+    const sessionId = parseSessionId(text);
+    const session = sessionId === undefined ? undefined : coordinator.state.sessions.get(sessionId);
+    if (session !== undefined) return session;
+    throw new RefusedError(refusal("unknown-session", text, "an id from `fedclave session list`"));
+  };
+
+  const show = (text: string): ResponseOf<"Sessions.Show"> => {
+    const coordinator = engine.coordinator();
+    return sessionMessage(coordinator, find(coordinator, text), everyRound);
+  };
+
+  return {
+    startSession: (request: RequestOf<"Sessions.Start">) => startSession(parts, request),
+
+    listSessions: async (): Promise<ResponseOf<"Sessions.List">> => {
+      const coordinator = engine.coordinator();
+      const sessions = [...coordinator.state.sessions.values()];
+      return { sessions: sessions.map((each) => sessionMessage(coordinator, each, noRound)) };
+    },
+
+    showSession: async (request: RequestOf<"Sessions.Show">) => show(request.sessionId),
+
+    stopSession: async (
+      request: RequestOf<"Sessions.Stop">,
+    ): Promise<ResponseOf<"Sessions.Stop">> => {
+      const reason = refusal(
+        "stopped-by-admin",
+        printable(request.because),
+        "a session that goes on",
+      );
+      await engine.decide((coordinator) => {
+        const session = find(coordinator, request.sessionId);
+        if (session.status !== "running") {
+          throw new RefusedError(refusal("session-ended", session.status, "a running session"));
+        }
+        const { sessionId } = session;
+        return { input: { kind: "stop-session", sessionId, reason }, result: undefined };
+      });
+      return show(request.sessionId);
+    },
+
+    watchSession: (
+      request: RequestOf<"Sessions.Watch">,
+      stream: MessageWriter<ResponseOf<"Sessions.Watch">>,
+    ) => watch(parts, () => find(engine.coordinator(), request.sessionId), stream),
+
+    listModels: async (): Promise<ResponseOf<"Models.List">> => ({
+      models: [...engine.coordinator().state.models.values()].map(modelMessage),
+    }),
+
+    modelTrail: async (request: RequestOf<"Models.Trail">): Promise<ResponseOf<"Models.Trail">> => {
+      const hash = needDigest(request.modelHash);
+      const trail = modelTrail(engine.coordinator().state, hash);
+      if (trail.length === 0) {
+        throw new RefusedError(refusal("unknown-model", hash, "a hash from `fedclave model list`"));
+      }
+      return { models: trail.map(modelMessage) };
+    },
+
+    listPackages: async (): Promise<ResponseOf<"Packages.List">> => ({
+      packages: [...engine.coordinator().state.packages.values()].map(packageMessage),
+    }),
+
+    listMembers: async (): Promise<ResponseOf<"Members.List">> => {
+      const coordinator = engine.coordinator();
+      const members = [...coordinator.state.members.values()];
+      return { members: members.map((member) => memberMessage(coordinator, member)) };
+    },
+
+    showMember: async (request: RequestOf<"Members.Show">): Promise<ResponseOf<"Members.Show">> => {
+      const coordinator = engine.coordinator();
+      const role = (["client", "combiner", "admin"] as const).find(
+        (each) => WIRE_ROLES[each] === request.role,
+      );
+      const name = needName(request.member);
+      const member = role && coordinator.state.members.get(memberKey(role, name));
+      if (member !== undefined) return memberMessage(coordinator, member);
+      throw new RefusedError(refusal("unknown-member", name, "a name from `fedclave member list`"));
+    },
+  };
+}
+
+async function startSession(
+  { engine, randomness, clock, log }: AdminParts,
+  request: RequestOf<"Sessions.Start">,
+): Promise<ResponseOf<"Sessions.Start">> {
+  const settings = parseSettings(request.settings);
+  const appraised = appraiseSettings(settings);
+  if ("refusals" in appraised) throw new RefusedError(...appraised.refusals);
+  const sessionId = newSessionId(randomness);
+  await engine.decide((coordinator) => {
+    const refusals = appraiseStart(coordinator, settings);
+    if (refusals.length > 0) throw new RefusedError(...refusals);
+    const { grid } = appraised;
+    const atMs = clock.untrustedNowMs();
+    const event = { kind: "session-started", sessionId, settings, grid, atMs } as const;
+    return { input: { kind: "record", event }, result: undefined };
+  });
+  log.info("session.started", { sessionId, rounds: settings.rounds });
+  return sessionMessage(engine.coordinator(), mustFind(engine, sessionId), everyRound);
+}
+
+function appraiseStart({ state }: Coordinator, settings: SessionSettings): readonly Refusal[] {
+  const found: Refusal[] = [];
+  if (!state.models.has(settings.seedModelHash)) {
+    found.push(
+      refusal("unknown-model", settings.seedModelHash, "a model from `fedclave model list`"),
+    );
+  }
+  if (!state.packages.has(settings.packageDigest)) {
+    const wanted = "a package uploaded with `fedclave package upload`";
+    found.push(refusal("unknown-package", settings.packageDigest, wanted));
+  }
+  const running = [...state.sessions.values()].filter(({ status }) => status === "running").length;
+  if (running >= MAX_RUNNING_SESSIONS) {
+    found.push(refusal("too-many-sessions", running, `fewer than ${MAX_RUNNING_SESSIONS} running`));
+  }
+  return found;
+}
+
+const mustFind = (engine: Engine, sessionId: SessionId): SessionRecord => {
+  const session = engine.coordinator().state.sessions.get(sessionId);
+  if (session === undefined)
+    throw new RefusedError(refusal("unknown-session", sessionId, "a session"));
+  return session;
+};
+
+/** The whole session, then after each change the rounds that changed, until it ends or the watcher leaves. */
+async function watch(
+  { engine, clock }: AdminParts,
+  current: () => SessionRecord,
+  stream: MessageWriter<ResponseOf<"Sessions.Watch">>,
+): Promise<void> {
+  let shown: readonly RoundRecord[] = [];
+  let changed = true;
+  let wake = () => {};
+  const stopListening = engine.onChange(() => {
+    changed = true;
+    wake();
+  });
+  const left = () => wake();
+  stream.signal.addEventListener("abort", left);
+  try {
+    for (;;) {
+      const session = current();
+      changed = false;
+      const before = shown;
+      shown = session.rounds;
+      const message = sessionMessage(
+        engine.coordinator(),
+        session,
+        (round, index) => round.status === "open" || before[index] !== round,
+      );
+      await stream.write(message);
+      if (session.status !== "running" || stream.signal.aborted) return;
+      await pause(clock, WATCH_INTERVAL_MS);
+      while (!changed && !stream.signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (stream.signal.aborted) return;
+    }
+  } finally {
+    stopListening();
+    stream.signal.removeEventListener("abort", left);
+  }
+}
+
+const pause = (clock: Clock, delayMs: number): Promise<void> =>
+  new Promise((resolve) => clock.after(delayMs, resolve));

@@ -1,0 +1,106 @@
+/** The streams of attached combiners: orders go out in sequence, what they say becomes inputs of the engine. */
+import type { Clock } from "../../lib/base/clock.ts";
+import type { Name } from "../../lib/base/ids.ts";
+import { describeError, type Log } from "../../lib/base/log.ts";
+import { Outbox } from "../../lib/base/outbox.ts";
+import type { MemberPeer } from "../../lib/transport/peer.ts";
+import type { RequestOf, ResponseOf } from "../../lib/transport/rpcs.ts";
+import type { MessageStream } from "../../lib/transport/stream.ts";
+import type { fedclave } from "../../proto/generated/fedclave.js";
+import type { CombinerOrder } from "../core/draft.ts";
+import type { FederationState } from "../core/state.ts";
+import type { Engine } from "./engine.ts";
+import { attachInput, combinerInput, orderMessage } from "./order-wire.ts";
+
+type AttachStream = MessageStream<
+  RequestOf<"Coordination.Attach">,
+  ResponseOf<"Coordination.Attach">
+>;
+type OrderMessage = ResponseOf<"Coordination.Attach">;
+
+/** Orders that may wait for one combiner; one that falls further behind is cut off and attaches again. */
+const MAX_WAITING_ORDERS = 4096;
+
+export type CombinerLinks = {
+  /** Serves one Coordination.Attach call until it ends. */
+  readonly serve: (stream: AttachStream, peer: MemberPeer) => Promise<void>;
+  /** Queues an order for a combiner; nothing happens if it is not attached: it gets what is current when it is. */
+  readonly send: (state: FederationState, combiner: Name, order: CombinerOrder) => void;
+};
+
+export function combinerLinks(given: {
+  readonly engine: () => Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+}): CombinerLinks {
+  const { clock, log } = given;
+  const outboxes = new Map<Name, Outbox<OrderMessage>>();
+
+  async function serve(stream: AttachStream, peer: MemberPeer): Promise<void> {
+    const combiner = peer.member;
+    const hello = attachInput(combiner, peer.spkiDigest, await stream.read());
+    const outbox = new Outbox<OrderMessage>(MAX_WAITING_ORDERS);
+    // The newest stream of a combiner is the one that counts; a half-open former one is ended.
+    outboxes.get(combiner)?.close();
+    outboxes.set(combiner, outbox);
+    log.info("combiner.attached", {
+      combiner,
+      address: hello.address,
+      clients: hello.attending.length,
+    });
+    try {
+      await given.engine().submit(hello);
+      outbox.push({ kind: "attached", attached: { version: 1, combiner } });
+      await Promise.race([readAll(stream, combiner), writeAll(stream, outbox)]);
+    } catch (error) {
+      log.warn("combiner.stream-failed", { combiner, error: describeError(error) });
+      throw error;
+    } finally {
+      outbox.close();
+      if (outboxes.get(combiner) === outbox) {
+        outboxes.delete(combiner);
+        log.info("combiner.detached", { combiner });
+        await given.engine().submit({ kind: "combiner-detached", combiner }).catch(ignoreStop);
+      }
+    }
+  }
+
+  async function readAll(stream: AttachStream, combiner: Name): Promise<void> {
+    for (;;) {
+      const message = await stream.read();
+      if (message === undefined) return;
+      const input = combinerInput(combiner, message);
+      if (message.kind === "updateRefused") logRefusal(log, combiner, message.updateRefused);
+      // Not awaited: the engine keeps the order, and a batch of reports becomes one append.
+      if (input !== undefined) void given.engine().submit(input).catch(ignoreStop);
+    }
+  }
+
+  return {
+    serve,
+    send: (state, combiner, order) => {
+      const outbox = outboxes.get(combiner);
+      if (outbox === undefined) return;
+      const taken = outbox.push(orderMessage(state, order, clock.untrustedNowMs()));
+      if (taken) return;
+      log.warn("combiner.too-slow", { combiner, waiting: MAX_WAITING_ORDERS });
+      outbox.close();
+    },
+  };
+}
+
+/** An input is lost only when the reducer stops, and then the ledger has the last word. */
+function ignoreStop(): void {}
+
+async function writeAll(stream: AttachStream, outbox: Outbox<OrderMessage>): Promise<void> {
+  for (;;) {
+    const message = await outbox.next();
+    if (message === undefined) return;
+    await stream.write(message);
+  }
+}
+
+function logRefusal(log: Log, combiner: Name, refused: fedclave.v1.UpdateRefused.$Shape): void {
+  const codes = (refused.refusals ?? []).map(({ code }) => code ?? "").slice(0, 8);
+  log.warn("update.refused", { combiner, member: refused.member?.slice(0, 63) ?? "", codes });
+}

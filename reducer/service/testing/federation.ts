@@ -1,0 +1,130 @@
+/** A reducer on loopback in a temporary home, and members enrolled with it. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { systemClock } from "../../../lib/base/clock.ts";
+import type { Name } from "../../../lib/base/ids.ts";
+import { generateSigningKey, type SigningKey } from "../../../lib/base/keys.ts";
+import { silentLog } from "../../../lib/base/log.ts";
+import { systemRandomness } from "../../../lib/base/randomness.ts";
+import type { RunningRole } from "../../../lib/base/role-process.ts";
+import { parseDescriptor } from "../../../lib/federation/descriptor.ts";
+import { type Manifest, writeManifest } from "../../../lib/federation/manifest.ts";
+import { createStatement, type EnrollableRole } from "../../../lib/provisioning/statement.ts";
+import {
+  type MemberHome,
+  readMemberHome,
+  writeMemberKey,
+  writeMembership,
+} from "../../../lib/transport/member-home.ts";
+import { joinFederation, type Membership } from "../../../lib/transport/membership.ts";
+import { startReducer } from "../reducer.ts";
+
+export const name = (text: string): Name => text as Name;
+
+const ports = { clock: systemClock(), log: silentLog, randomness: systemRandomness };
+
+export class TestFederation {
+  readonly keys = {
+    admin: generateSigningKey(),
+    "hospital-a": generateSigningKey(),
+    "hospital-b": generateSigningKey(),
+    stranger: generateSigningKey(),
+  };
+  readonly directory: string;
+  role: RunningRole | undefined;
+  readonly #open: Membership[] = [];
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async found(): Promise<TestFederation> {
+    const federation = new TestFederation(await mkdtemp(path.join(tmpdir(), "fedclave-reducer-")));
+    await federation.writeManifest(1);
+    await federation.start();
+    return federation;
+  }
+
+  async writeManifest(epoch: number): Promise<void> {
+    const organization = (text: "hospital-a" | "hospital-b") => ({
+      name: name(text),
+      publicKeyDer: this.keys[text].publicKeyDer,
+      mayEnrol: ["client", "combiner"] as const,
+    });
+    const manifest: Manifest = {
+      name: name("test"),
+      epoch,
+      admins: {
+        keys: [{ name: name("root"), publicKeyDer: this.keys.admin.publicKeyDer }],
+        threshold: 1,
+      },
+      organizations: [organization("hospital-a"), organization("hospital-b")],
+    };
+    await writeFile(path.join(this.directory, "manifest.json"), writeManifest(manifest));
+  }
+
+  async start(): Promise<void> {
+    const config = {
+      home: this.directory,
+      host: "127.0.0.1",
+      port: 0,
+      advertise: undefined,
+      logLevel: "silent",
+      untilStdinCloses: false,
+    } as const;
+    this.role = await startReducer(config, ports);
+  }
+
+  async stop(): Promise<void> {
+    await this.role?.stop();
+    this.role = undefined;
+  }
+
+  descriptorBytes(): Promise<Uint8Array> {
+    return readFile(path.join(this.directory, "federation.json"));
+  }
+
+  async enrol(
+    role: EnrollableRole,
+    member: string,
+    given: {
+      readonly organization?: string;
+      readonly signer?: SigningKey;
+      readonly key?: SigningKey;
+    } = {},
+  ): Promise<MemberHome> {
+    const organization = given.organization ?? (role === "admin" ? "root" : "hospital-a");
+    const signer = given.signer ?? (role === "admin" ? this.keys.admin : this.keys["hospital-a"]);
+    const key = given.key ?? generateSigningKey();
+    const descriptor = await this.descriptorBytes();
+    const { federationId } = parseDescriptor(descriptor);
+    const directory = await mkdtemp(path.join(this.directory, `${member}-`));
+    await writeMemberKey(directory, key);
+    const statement = createStatement(
+      {
+        federationId,
+        member: name(member),
+        role,
+        organization: name(organization),
+        spkiDigest: key.spkiDigest,
+        expiryEpoch: 1,
+      },
+      signer,
+    );
+    await writeMembership(directory, { descriptor, statement });
+    return readMemberHome(directory, role);
+  }
+
+  async join(home: MemberHome): Promise<Membership> {
+    const membership = await joinFederation({ home, ...ports, maxAttempts: 2 });
+    this.#open.push(membership);
+    return membership;
+  }
+
+  async remove(): Promise<void> {
+    for (const membership of this.#open) membership.close();
+    await this.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
