@@ -127,6 +127,19 @@ describe("what a host can do to the rows of a ledger", () => {
   });
 });
 
+describe("an entry replaced while the ledger is open", () => {
+  it("is refused although it follows the entry before, as this process knows the head", async () => {
+    const memory = await fiveEntries();
+    const fork = rowMemory();
+    fork.sealedRows.push(...memory.sealedRows.slice(0, 4));
+    await (await open(fork)).append(4, [utf8("another fifth")]);
+    const ledger = await open(memory);
+    memory.sealedRows[4] = fork.sealedRows[4]!;
+    await expect(collect(ledger.read(1))).rejects.toMatchObject(broken(5));
+    expect(await openAndReadAll(fork)).toBe(5);
+  });
+});
+
 describe("writers of a ledger", () => {
   it("lets a second writer know that it is stale, and go on from the head", async () => {
     const memory = await fiveEntries();

@@ -61,6 +61,20 @@ describe("the state key file", () => {
     });
   });
 
+  it("is the key of whoever was first, even by a moment", async () => {
+    await withTempDir(async (dir) => {
+      let first: Buffer | undefined;
+      const link: typeof systemFiles.link = async (from, to) => {
+        first = Buffer.from((await loadOrCreateStateKey(keyIn(dir))).reveal());
+        await systemFiles.link(from, to);
+      };
+      const fs = { ...systemFiles, link };
+      const key = await loadOrCreateStateKey({ ...keyIn(dir), fs });
+      expect(Buffer.from(key.reveal())).toEqual(first);
+      expect(await readdir(dir)).toEqual(["state.key"]);
+    });
+  });
+
   it("is made where the file system has no links, as in Gramine", async () => {
     await withTempDir(async (dir) => {
       const link = () =>
