@@ -1,0 +1,21 @@
+import { CodedError } from "../lib/base/refusal.ts";
+
+/**
+ * Why a command could not do what was asked; the message says what to do about it. "usage" ends with status 2,
+ * everything else with 1.
+ */
+export class CliError extends CodedError<
+  | "usage"
+  | "already-exists"
+  | "unreadable-file"
+  | "not-found"
+  | "ambiguous"
+  | "not-enrolled"
+  | "reducer-unreachable"
+  | "refused"
+  | "role-stopped"
+  | "session-not-finished"
+  | "interrupted"
+> {}
+
+export const usageError = (message: string): CliError => new CliError("usage", message);

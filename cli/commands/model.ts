@@ -1,0 +1,144 @@
+import path from "node:path";
+import type { Command } from "commander";
+import { digestBytes, digestOf, parseName } from "../../lib/base/ids.ts";
+import type { Connection } from "../../lib/transport/connect.ts";
+import { withReducer } from "../admin-connection.ts";
+import { usageError } from "../cli-error.ts";
+import type { CommandContext } from "../context.ts";
+import { nameArgument, readFileOr } from "../enrol-member.ts";
+import { MODEL_FORMATS, type ModelFormat, readModelFile, writeModelFile } from "../model-files.ts";
+import { writeJson, writeLine } from "../output.ts";
+import { renderTable } from "../rendering/table.ts";
+import { formatBytes, formatCount, formatInstant, shortHash } from "../rendering/units.ts";
+import { type Candidate, resolveReference } from "../resolve-reference.ts";
+import { downloadModel, uploadModel } from "../transfer.ts";
+import { type ModelView, modelView } from "../views.ts";
+import { writeNewFile } from "./member.ts";
+import { addReducerOptions, choice, type SharedOptions } from "./options.ts";
+
+const MODEL_REMEDY = "import one with: fedclave model import FILE --name seed";
+
+export function addModelCommands(program: Command, context: CommandContext): void {
+  const group = program.command("model").summary("import, export and follow models");
+  addReducerOptions(group.command("import").summary("hand a seed model to the reducer"))
+    .argument("<file>", ".safetensors, .npz, or the .tgz of a package that brings its seed model")
+    .option("--name <name>", "name for people (default: the file's)")
+    .action(async (file: string, options: SharedOptions & { name?: string }) => {
+      const hint = "name a .safetensors or .npz file, or a package";
+      const model = readModelFile(file, await readFileOr(file, hint));
+      const name = nameArgument(options.name ?? nameOfFile(file), "--name");
+      await withReducer(context, options, (reducer) => uploadModel(context, reducer, model, name));
+      const modelHash = digestOf(model);
+      if (options.json === true) {
+        return writeJson(context.stdout, { modelHash, name, sizeBytes: model.byteLength });
+      }
+      writeLine(
+        context.stdout,
+        `Imported ${name}: ${formatBytes(model.byteLength)}, hash ${modelHash}`,
+      );
+    });
+  addReducerOptions(group.command("export").summary("write a model to a file"))
+    .argument("<model>", "hash, at least 6 characters of it, name, or latest")
+    .requiredOption("--out <file>")
+    .option(
+      "--format <format>",
+      "npz or safetensors (default: by the file's ending)",
+      choice(MODEL_FORMATS),
+    )
+    .action(
+      async (text: string, options: SharedOptions & { out: string; format?: ModelFormat }) => {
+        const format = options.format ?? formatOfFile(options.out);
+        const { found, model } = await withReducer(context, options, async (reducer) => {
+          const found = await findModel(reducer, text);
+          return { found, model: await downloadModel(context, reducer, found.modelHash) };
+        });
+        await writeNewFile(options.out, writeModelFile(model, format));
+        if (options.json === true)
+          return writeJson(context.stdout, { ...found, out: options.out, format });
+        writeLine(
+          context.stdout,
+          `Wrote model ${shortHash(found.modelHash)} to ${options.out} (${format})`,
+        );
+      },
+    );
+  addReducerOptions(group.command("list").summary("the models the reducer holds")).action(
+    async (options: SharedOptions) => {
+      const models = await withReducer(context, options, listModels);
+      if (options.json === true) return writeJson(context.stdout, { models });
+      for (const line of modelTable(models)) writeLine(context.stdout, line);
+    },
+  );
+  addReducerOptions(group.command("trail").summary("from a model back to its seed"))
+    .argument("<model>", "hash, at least 6 characters of it, name, or latest")
+    .action(async (text: string, options: SharedOptions) => {
+      const models = await withReducer(context, options, async (reducer) => {
+        const { modelHash } = await findModel(reducer, text);
+        const answer = await reducer.unary("Models.Trail", { modelHash: digestBytes(modelHash) });
+        return answer.models.map(modelView);
+      });
+      if (options.json === true) return writeJson(context.stdout, { models });
+      for (const line of modelTable(models)) writeLine(context.stdout, line);
+    });
+}
+
+export const listModels = async (reducer: Connection): Promise<ModelView[]> =>
+  (await reducer.unary("Models.List", {})).models.map(modelView);
+
+/** @throws CliError "not-found" | "ambiguous" */
+export async function findModel(reducer: Connection, text: string): Promise<ModelView> {
+  const models = await listModels(reducer);
+  return resolveReference(text, models.map(modelCandidate), "model", MODEL_REMEDY).model;
+}
+
+/** The seed model a session starts from: what was named, or the newest imported. */
+export async function findSeedModel(
+  reducer: Connection,
+  text: string | undefined,
+): Promise<ModelView> {
+  if (text !== undefined) return findModel(reducer, text);
+  const imported = (await listModels(reducer)).filter((each) => each.sessionId === undefined);
+  return resolveReference("latest", imported.map(modelCandidate), "model", MODEL_REMEDY).model;
+}
+
+const modelCandidate = (model: ModelView): Candidate & { readonly model: ModelView } => ({
+  digest: model.modelHash,
+  ...(model.name === undefined ? {} : { name: model.name }),
+  atMs: model.committedAtMs,
+  model,
+});
+
+const nameOfFile = (file: string): string => {
+  const name = path.basename(file, path.extname(file)).toLowerCase();
+  return parseName(name) ?? "seed";
+};
+
+function formatOfFile(file: string): ModelFormat {
+  const format = MODEL_FORMATS.find((each) => file.endsWith(`.${each}`));
+  if (format === undefined)
+    throw usageError(`--format: ${file} does not end in .npz or .safetensors`);
+  return format;
+}
+
+export const modelTable = (models: readonly ModelView[]): string[] =>
+  renderTable(
+    [
+      { title: "model" },
+      { title: "name" },
+      { title: "round", align: "right" },
+      { title: "parent" },
+      { title: "session" },
+      { title: "parameters", align: "right" },
+      { title: "bytes", align: "right" },
+      { title: "since (UTC)" },
+    ],
+    models.map((each) => [
+      shortHash(each.modelHash),
+      each.name ?? "",
+      each.round === undefined ? "seed" : String(each.round),
+      each.parentModelHash === undefined ? "" : shortHash(each.parentModelHash),
+      each.sessionId ?? "",
+      formatCount(each.parameterCount),
+      formatBytes(each.sizeBytes),
+      formatInstant(each.committedAtMs),
+    ]),
+  );

@@ -1,0 +1,180 @@
+import type { Command } from "commander";
+import { type ComputePackage, readPackage } from "../../compute-packages/format/archive.ts";
+import { gatePackage } from "../../compute-packages/onnx/gate.ts";
+import { digestOf } from "../../lib/base/ids.ts";
+import type { Refusal } from "../../lib/base/refusal.ts";
+import { withReducer } from "../admin-connection.ts";
+import { CliError } from "../cli-error.ts";
+import { buildPackage } from "../compute-package-files.ts";
+import type { CommandContext } from "../context.ts";
+import { nameArgument, readFileOr } from "../enrol-member.ts";
+import { paint, writeJson, writeLine } from "../output.ts";
+import { renderFields, renderTable } from "../rendering/table.ts";
+import { formatBytes, formatInstant, shortHash } from "../rendering/units.ts";
+import { uploadPackage } from "../transfer.ts";
+import { type PackageView, packageView } from "../views.ts";
+import { writeNewFile } from "./member.ts";
+import { addReducerOptions, type SharedOptions } from "./options.ts";
+
+const ARCHIVE_HINT = "name an archive that `fedclave package build` wrote";
+
+export function addPackageCommands(program: Command, context: CommandContext): void {
+  const group = program.command("package").summary("build, inspect and upload compute packages");
+  group
+    .command("build")
+    .summary("make the archive of a package")
+    .argument("<source>", "a folder with fedn.yaml in it, or that file")
+    .requiredOption("--out <file>", "where the archive goes")
+    .option("--json", "one line of JSON")
+    .action(async (source: string, options: { out: string; json?: true }) => {
+      const archive = await buildPackage(source);
+      refuseGated(readPackage(archive));
+      await writeNewFile(options.out, archive);
+      const packageDigest = digestOf(archive);
+      if (options.json === true) {
+        return writeJson(context.stdout, {
+          packageDigest,
+          sizeBytes: archive.byteLength,
+          ...options,
+        });
+      }
+      writeLine(
+        context.stdout,
+        `Built ${options.out}: ${formatBytes(archive.byteLength)}, digest ${packageDigest}`,
+      );
+    });
+  group
+    .command("inspect")
+    .summary("what is in an archive, and whether clients would run it")
+    .argument("<file>")
+    .option("--json", "one line of JSON")
+    .action(async (file: string, options: { json?: true }) => {
+      const pkg = readPackage(await readFileOr(file, ARCHIVE_HINT));
+      const refusals = gatePackage(pkg);
+      if (options.json === true) writeJson(context.stdout, inspection(pkg, refusals));
+      else for (const line of describePackage(pkg, refusals)) writeLine(context.stdout, line);
+      if (refusals.length > 0) throw new CliError("refused", "clients would refuse this package");
+    });
+  addReducerOptions(group.command("upload").summary("hand a package to the reducer"))
+    .argument("<file>")
+    .option("--name <name>", "name for people (default: the package's own)")
+    .action(async (file: string, options: SharedOptions & { name?: string }) => {
+      const archive = await readFileOr(file, ARCHIVE_HINT);
+      const pkg = readPackage(archive);
+      refuseGated(pkg);
+      const name = nameArgument(options.name ?? pkg.manifest.name, "--name");
+      await withReducer(context, options, (reducer) =>
+        uploadPackage(context, reducer, archive, name),
+      );
+      if (options.json === true) {
+        return writeJson(context.stdout, { packageDigest: pkg.digest, name });
+      }
+      writeLine(context.stdout, `Uploaded ${name}, digest ${pkg.digest}`);
+    });
+  addReducerOptions(group.command("list").summary("the packages the reducer holds")).action(
+    async (options: SharedOptions) => {
+      const packages = await withReducer(context, options, async (reducer) =>
+        (await reducer.unary("Packages.List", {})).packages.map(packageView),
+      );
+      if (options.json === true) return writeJson(context.stdout, { packages });
+      for (const line of packageTable(packages)) writeLine(context.stdout, line);
+    },
+  );
+
+  function describePackage(pkg: ComputePackage, refusals: readonly Refusal[]): string[] {
+    const verdict =
+      refusals.length === 0
+        ? paint(context.stdout, "green", "clients would run it")
+        : paint(context.stdout, "red", "clients would refuse it");
+    return [...packageLines(pkg), "", `Gate: ${verdict}`, ...refusals.map(refusalLine)];
+  }
+}
+
+const refusalLine = ({ code, seen, wanted }: Refusal): string =>
+  `  ${code}: seen ${seen}, wanted ${wanted}`;
+
+/** @throws CliError "refused" */
+function refuseGated(pkg: ComputePackage): void {
+  const refusals = gatePackage(pkg);
+  if (refusals.length === 0) return;
+  const lines = ["clients would refuse this package:", ...refusals.map(refusalLine)];
+  throw new CliError("refused", lines.join("\n"));
+}
+
+const inspection = (pkg: ComputePackage, refusals: readonly Refusal[]) => ({
+  packageDigest: pkg.digest,
+  manifest: pkg.manifest,
+  files: [...pkg.files].map(([file, content]) => ({
+    file,
+    sizeBytes: content.byteLength,
+    digest: digestOf(content),
+  })),
+  refusals,
+});
+
+/** What an archive holds, for a data owner who decides whether to run it. */
+export function packageLines(pkg: ComputePackage): string[] {
+  const { manifest } = pkg;
+  const { onnx } = manifest;
+  const shape = (sizes: readonly number[]): string => `[${sizes.join(", ")}]`;
+  return [
+    ...renderFields([
+      ["name", manifest.name],
+      ["runtime", manifest.runtime],
+      ["digest", pkg.digest],
+      ["metrics", onnx.evaluation.metrics.join(", ")],
+    ]),
+    "",
+    ...renderTable(
+      [{ title: "file" }, { title: "bytes", align: "right" }, { title: "SHA-256" }],
+      [...pkg.files].map(([file, content]) => [
+        file,
+        formatBytes(content.byteLength),
+        shortHash(digestOf(content)),
+      ]),
+    ),
+    "",
+    ...renderTable(
+      [{ title: "input" }, { title: "dtype" }, { title: "shape per example" }],
+      Object.entries(manifest.data).map(([name, each]) => [name, each.dtype, shape(each.shape)]),
+    ),
+    "",
+    ...renderTable(
+      [{ title: "trained tensor" }, { title: "dtype" }, { title: "shape" }],
+      Object.entries(onnx.state).map(([name, each]) => [name, each.dtype, shape(each.shape)]),
+    ),
+    "",
+    ...renderTable(
+      [
+        { title: "hyperparameter" },
+        { title: "default", align: "right" },
+        { title: "minimum", align: "right" },
+        { title: "maximum", align: "right" },
+      ],
+      Object.entries(onnx.hyperparameters).map(([name, each]) => [
+        name,
+        String(each.default),
+        String(each.minimum),
+        String(each.maximum),
+      ]),
+    ),
+  ];
+}
+
+export const packageTable = (packages: readonly PackageView[]): string[] =>
+  renderTable(
+    [
+      { title: "package" },
+      { title: "name" },
+      { title: "runtime" },
+      { title: "bytes", align: "right" },
+      { title: "uploaded (UTC)" },
+    ],
+    packages.map((each) => [
+      shortHash(each.packageDigest),
+      each.name,
+      each.runtime,
+      formatBytes(each.sizeBytes),
+      formatInstant(each.uploadedAtMs),
+    ]),
+  );

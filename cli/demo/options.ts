@@ -1,0 +1,136 @@
+/** The demo's command line. */
+import { Command, type CommanderError, InvalidArgumentError } from "commander";
+import {
+  type PartitionRule,
+  parsePartitionRule,
+} from "../../compute-packages/examples/mnist/partition.ts";
+import { choice, integer, number } from "../commands/options.ts";
+import type { OutputStream } from "../output.ts";
+import { AGGREGATORS } from "../session-options.ts";
+
+export type DemoOptions = {
+  readonly rounds: number;
+  readonly clients: number;
+  readonly combiners: number;
+  readonly partition: PartitionRule;
+  /** Decides data, seed model and all randomness of training. */
+  readonly seed: number;
+  readonly localEpochs: number;
+  readonly aggregator: (typeof AGGREGATORS)[number];
+  readonly serverLearningRate?: number;
+  /** FedProx. */
+  readonly mu: number;
+  /** Members that share one client process. */
+  readonly clientsPerProcess: number;
+  /** Where everything stays; without it, a temporary directory that is removed. */
+  readonly keep?: string;
+};
+
+export type DemoCommand =
+  | { readonly kind: "run"; readonly options: DemoOptions; readonly json: boolean }
+  | { readonly kind: "files"; readonly directory: string; readonly options: ExampleOptions }
+  | { readonly kind: "done"; readonly status: 0 | 2 };
+
+/** What `demo files` writes. */
+export type ExampleOptions = Pick<DemoOptions, "clients" | "partition" | "seed">;
+
+export const DEFAULT_DEMO_OPTIONS: DemoOptions = {
+  rounds: 30,
+  clients: 4,
+  combiners: 2,
+  partition: { kind: "iid" },
+  seed: 1,
+  localEpochs: 10,
+  aggregator: "fedavg",
+  mu: 0,
+  clientsPerProcess: 1,
+};
+
+const MAX_ROUNDS = 10_000;
+/** More data files than this would hold too few images each to learn from. */
+const MAX_CLIENTS = 500;
+const MAX_COMBINERS = 32;
+
+/** "iid" or "dirichlet:0.5". */
+export const partitionText = (rule: PartitionRule): string =>
+  rule.kind === "iid" ? "iid" : `dirichlet:${rule.alpha}`;
+
+/**
+ * Reads the arguments; help and complaints go to the streams.
+ * @param args  without node and script
+ */
+export function readDemoArguments(
+  args: readonly string[],
+  output: { readonly stdout: OutputStream; readonly stderr: OutputStream },
+): DemoCommand {
+  let command: DemoCommand = { kind: "done", status: 0 };
+  const program = new Command("fedclave demo");
+  program
+    .description(
+      "Trains MNIST in a federation on this machine: a reducer, combiners and clients as separate processes, which " +
+        "talk gRPC over mutual TLS. Nothing stays behind but what --keep names.",
+    )
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => output.stdout.write(text),
+      writeErr: (text) => output.stderr.write(text),
+    });
+  const run = program
+    .option("--rounds <n>", "rounds to train", integer(1, MAX_ROUNDS), DEFAULT_DEMO_OPTIONS.rounds)
+    .option("--combiners <n>", "", integer(1, MAX_COMBINERS), DEFAULT_DEMO_OPTIONS.combiners)
+    .option("--local-epochs <n>", "per round", integer(1, 100), DEFAULT_DEMO_OPTIONS.localEpochs)
+    .option("--aggregator <kind>", AGGREGATORS.join(", "), choice(AGGREGATORS), "fedavg")
+    .option("--server-learning-rate <x>", "of adaptive aggregators (default: 0.01)", number(0))
+    .option("--mu <x>", "FedProx: weight of the proximal term", number(0), 0)
+    .option("--clients-per-process <n>", "", integer(1, 64), 1)
+    .option("--keep <dir>", "a new directory for homes, data and logs, which stays")
+    .option("--json", "progress on standard error; the last line of standard output is the result");
+  addDataOptions(run).action((flags: DemoOptions & { readonly json?: true }) => {
+    const { json, ...options } = flags;
+    command = { kind: "run", options, json: json === true };
+  });
+  const files = program
+    .command("files")
+    .description(
+      "Writes the package and the clients' data of the demo, to run a federation by hand.",
+    )
+    .argument("<dir>", "a new directory")
+    .exitOverride();
+  addDataOptions(files).action((directory: string, flags: ExampleOptions) => {
+    command = { kind: "files", directory, options: flags };
+  });
+  try {
+    program.parse([...args], { from: "user" });
+  } catch (error) {
+    if (!isCommanderError(error)) throw error;
+    return { kind: "done", status: error.exitCode === 0 ? 0 : 2 };
+  }
+  return command;
+}
+
+const addDataOptions = (command: Command): Command =>
+  command
+    .option("--clients <n>", "", integer(1, MAX_CLIENTS), DEFAULT_DEMO_OPTIONS.clients)
+    .option(
+      "--partition <rule>",
+      "how training images are spread: iid, or dirichlet:ALPHA (smaller is more uneven)",
+      readPartition,
+      DEFAULT_DEMO_OPTIONS.partition,
+    )
+    .option(
+      "--seed <n>",
+      "the same seed gives the same model, whatever the number of combiners",
+      integer(0),
+      DEFAULT_DEMO_OPTIONS.seed,
+    );
+
+function readPartition(text: string): PartitionRule {
+  const rule = parsePartitionRule(text);
+  if (rule === undefined) {
+    throw new InvalidArgumentError("It must be iid or dirichlet:ALPHA, such as dirichlet:0.5.");
+  }
+  return rule;
+}
+
+const isCommanderError = (error: unknown): error is CommanderError =>
+  error instanceof Error && "exitCode" in error;

@@ -1,0 +1,104 @@
+/** The first files of a federation: its manifest, and the keys of the admin and the organizations named in it. */
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import type { Name } from "../lib/base/ids.ts";
+import { generateSigningKey, privateKeyPem, type SigningKey } from "../lib/base/keys.ts";
+import { ORGANIZATION_ROLES, writeManifest } from "../lib/federation/manifest.ts";
+import { CliError } from "./cli-error.ts";
+
+/** The name of the admin key in a manifest that `init` writes. */
+export const ADMIN_KEY_NAME = "admin" as Name;
+
+export type NewFederation = {
+  readonly name: Name;
+  /** At least one; distinct, and none is called "admin". */
+  readonly organizations: readonly Name[];
+};
+
+export type FederationFiles = {
+  readonly directory: string;
+  readonly manifest: string;
+  readonly adminKey: string;
+  readonly organizationKeys: readonly { readonly organization: Name; readonly file: string }[];
+  /** Home of the reducer; the only part its machine needs. */
+  readonly reducerHome: string;
+  /** Where the reducer will write what members need, once it has started. */
+  readonly descriptor: string;
+  /** Where the admin's own membership goes; commands look here by default. */
+  readonly adminHome: string;
+};
+
+export function federationFiles(
+  directory: string,
+  organizations: readonly Name[],
+): FederationFiles {
+  const reducerHome = path.join(directory, "reducer");
+  return {
+    directory,
+    manifest: path.join(directory, "manifest.json"),
+    adminKey: path.join(directory, "admin.key.pem"),
+    organizationKeys: organizations.map((organization) => ({
+      organization,
+      file: path.join(directory, "organizations", `${organization}.key.pem`),
+    })),
+    reducerHome,
+    descriptor: path.join(reducerHome, "federation.json"),
+    adminHome: path.join(directory, "admin"),
+  };
+}
+
+/**
+ * Writes the files of a new federation. Keys are readable by their owner only, and nothing is ever replaced.
+ * @param directory  absent or empty
+ * @throws CliError "already-exists"
+ * @throws FederationError "duplicate-name"
+ */
+export async function initFederation(
+  directory: string,
+  given: NewFederation,
+): Promise<FederationFiles> {
+  const files = federationFiles(directory, given.organizations);
+  const adminKey = generateSigningKey();
+  const organizations = files.organizationKeys.map((each) => ({
+    ...each,
+    key: generateSigningKey(),
+  }));
+  const manifest = writeManifest({
+    name: given.name,
+    epoch: 1,
+    admins: {
+      keys: [{ name: ADMIN_KEY_NAME, publicKeyDer: adminKey.publicKeyDer }],
+      threshold: 1,
+    },
+    organizations: organizations.map(({ organization, key }) => ({
+      name: organization,
+      publicKeyDer: key.publicKeyDer,
+      mayEnrol: [...ORGANIZATION_ROLES],
+    })),
+  });
+  await makeEmptyDirectory(directory);
+  await mkdir(path.join(directory, "organizations"), { mode: 0o700 });
+  await mkdir(files.reducerHome, { mode: 0o700 });
+  await writeKey(files.adminKey, adminKey);
+  for (const { file, key } of organizations) await writeKey(file, key);
+  await writeFile(files.manifest, manifest, { flag: "wx" });
+  await writeFile(path.join(files.reducerHome, "manifest.json"), manifest, { flag: "wx" });
+  return files;
+}
+
+/**
+ * Makes a directory that only its owner can enter.
+ * @throws CliError "already-exists" if there is something in it
+ */
+export async function makeEmptyDirectory(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  if ((await readdir(directory)).length > 0) {
+    throw new CliError(
+      "already-exists",
+      `${directory} is not empty; nothing was written. Name a new directory`,
+    );
+  }
+}
+
+const writeKey = (file: string, key: SigningKey): Promise<void> =>
+  writeFile(file, privateKeyPem(key.privateKey).reveal(), { mode: 0o600, flag: "wx" });
