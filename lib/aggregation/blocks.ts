@@ -22,17 +22,20 @@ export type Block = {
 };
 
 /** Blocks in the order of their bytes; neighbouring tensors of one type share blocks. */
-export function planBlocks(layout: TensorLayout): readonly Block[] {
+export function planBlocks(
+  layout: TensorLayout,
+  segmentElements: number = SEGMENT_ELEMENTS,
+): readonly Block[] {
   const blocks: Block[] = [];
   let element = 0;
   for (const { dtype, offsetBytes, sizeBytes } of runsOf(layout)) {
     const elementSize = dtypeSizeBytes(dtype);
     let at = 0;
     while (at < sizeBytes) {
-      const firstElement = element % SEGMENT_ELEMENTS;
-      const segmentBytes = (SEGMENT_ELEMENTS - firstElement) * elementSize;
+      const firstElement = element % segmentElements;
+      const segmentBytes = (segmentElements - firstElement) * elementSize;
       const blockBytes = Math.min(BLOCK_BYTES, sizeBytes - at, segmentBytes);
-      const segmentIndex = Math.floor(element / SEGMENT_ELEMENTS);
+      const segmentIndex = Math.floor(element / segmentElements);
       const place = { offsetBytes: offsetBytes + at, sizeBytes: blockBytes };
       blocks.push({ dtype, ...place, segmentIndex, firstElement });
       at += blockBytes;
@@ -43,10 +46,10 @@ export function planBlocks(layout: TensorLayout): readonly Block[] {
 }
 
 /** Accumulators that each segment of a layout needs. */
-export function segmentSizes(layout: TensorLayout): readonly number[] {
-  const count = Math.ceil(layout.elementCount / SEGMENT_ELEMENTS);
+export function segmentSizes(layout: TensorLayout, segmentElements: number): readonly number[] {
+  const count = Math.ceil(layout.elementCount / segmentElements);
   return Array.from({ length: count }, (_, index) =>
-    Math.min(SEGMENT_ELEMENTS, layout.elementCount - index * SEGMENT_ELEMENTS),
+    Math.min(segmentElements, layout.elementCount - index * segmentElements),
   );
 }
 

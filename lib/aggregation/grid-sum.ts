@@ -3,7 +3,7 @@ import { assertInvariant } from "../base/refusal.ts";
 import { dtypeSizeBytes } from "../tensors/dtype.ts";
 import { aligned, readFloats } from "../tensors/floats.ts";
 import { sumLayout, type TensorLayout } from "../tensors/layout.ts";
-import { type Block, planBlocks, segmentSizes } from "./blocks.ts";
+import { type Block, planBlocks, SEGMENT_ELEMENTS, segmentSizes } from "./blocks.ts";
 import { MAX_WEIGHT_CAP, roundingTerm } from "./grid.ts";
 import { BLOCK_BYTES, type Kernel, type KernelSegment } from "./kernel/kernel.ts";
 import { selectKernel } from "./kernel/select-kernel.ts";
@@ -50,13 +50,15 @@ export type GridSum = {
  * Sums of zero updates.
  * @param layout  the trainable layout of the session's model
  * @param gridExponent  q of chooseGrid for the session's bounds
+ * @param segmentElements  sums of one segment; smaller ones change no bit, and are for tests
  */
 export function createGridSum(
   layout: TensorLayout,
   gridExponent: number,
   kernel: Kernel = selectKernel(),
+  segmentElements: number = SEGMENT_ELEMENTS,
 ): GridSum {
-  return new SegmentedSum(layout, gridExponent, kernel);
+  return new SegmentedSum(layout, gridExponent, kernel, segmentElements);
 }
 
 class SegmentedSum implements GridSum {
@@ -71,11 +73,11 @@ class SegmentedSum implements GridSum {
   #weightSum = 0;
   #isWhole = true;
 
-  constructor(layout: TensorLayout, gridExponent: number, kernel: Kernel) {
+  constructor(layout: TensorLayout, gridExponent: number, kernel: Kernel, segmentElements: number) {
     this.#layout = layout;
     this.#sumLayout = sumLayout(layout);
-    this.#blocks = planBlocks(layout);
-    this.#sizes = segmentSizes(layout);
+    this.#blocks = planBlocks(layout, segmentElements);
+    this.#sizes = segmentSizes(layout, segmentElements);
     this.#magic = roundingTerm(gridExponent);
     this.#kernel = kernel;
   }
@@ -127,7 +129,7 @@ class SegmentedSum implements GridSum {
     );
     this.#change(() => {
       let at = header.byteLength;
-      for (const sums of this.segments()) {
+      for (const sums of this.#allSums()) {
         addInto(sums, sumsBody.subarray(at, at + sums.byteLength));
         at += sums.byteLength;
       }
@@ -137,7 +139,7 @@ class SegmentedSum implements GridSum {
 
   segments(): readonly Float64Array[] {
     assertInvariant(this.#isWhole, "sums are read between folds, and after none that failed");
-    return this.#sizes.map((_, index) => this.#segment(index).sums);
+    return this.#allSums();
   }
 
   parts(): readonly Uint8Array[] {
@@ -177,6 +179,10 @@ class SegmentedSum implements GridSum {
   #checkWeight(weight: number): void {
     const fits = Number.isInteger(weight) && weight >= 1 && weight <= MAX_WEIGHT_CAP;
     assertInvariant(fits, "the weight was validated");
+  }
+
+  #allSums(): readonly Float64Array[] {
+    return this.#sizes.map((_, index) => this.#segment(index).sums);
   }
 
   #segment(index: number): KernelSegment {
