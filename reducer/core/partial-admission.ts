@@ -3,6 +3,7 @@ import { sha256, toHex } from "../../lib/base/bytes.ts";
 import { type Digest, digestOf, type FederationId, type Name } from "../../lib/base/ids.ts";
 import { verifyDetached } from "../../lib/base/keys.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
+import { UPDATE_HEADER_TYPE } from "../../lib/federation/update-header.ts";
 import type { CommittedUpdate, RoundKey } from "./events.ts";
 import type { AdmittedPartial, Round } from "./round.ts";
 
@@ -45,9 +46,6 @@ export type PartialExpectations = {
   /** SubjectPublicKeyInfo of a client's current key, DER. */
   readonly publicKeyOf: (member: Name) => Uint8Array | undefined;
 };
-
-/** Payload type under which members sign their update headers (DSSE). */
-export const UPDATE_HEADER_TYPE = "application/vnd.fedclave.update-header.v1";
 
 /** More reasons than this say nothing further. */
 const MAX_REASONS = 16;

@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { utf8 } from "../../../lib/base/bytes.ts";
 import { digestOf, type Name, type UnixMs } from "../../../lib/base/ids.ts";
 import { generateSigningKey, signDetached } from "../../../lib/base/keys.ts";
+import { UPDATE_HEADER_TYPE } from "../../../lib/federation/update-header.ts";
 import {
   admitPartial,
   type PartialExpectations,
   type SignedHeader,
   type UnverifiedPartial,
-  UPDATE_HEADER_TYPE,
 } from "../partial-admission.ts";
 import { beginRound, type Round, stepRound } from "../round.ts";
 import { name, World } from "../testing/world.ts";
