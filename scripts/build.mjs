@@ -50,6 +50,16 @@ async function generateCodec(protoDir, outFile) {
   await new Promise((resolve, reject) =>
     main(args, (error) => (error ? reject(error) : resolve(undefined))),
   );
+  await readIntegersAsNumbers(outFile);
+}
+
+/** --force-number changes the types only: where the package "long" is installed, 64-bit fields are read as its objects. */
+async function readIntegersAsNumbers(file) {
+  const source = await readFile(file, "utf8");
+  const [start] = /^import .*protobufjs\/minimal.*\n/m.exec(source) ?? [];
+  if (start === undefined) throw new Error(`${file} does not import protobufjs as expected`);
+  const setting = "$protobuf.util.Long = null;\n$protobuf.configure();\n";
+  await writeFile(file, source.replace(start, start + setting));
 }
 
 /** Each .wat becomes a TypeScript module that holds the assembled bytes. */
