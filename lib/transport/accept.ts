@@ -4,6 +4,7 @@ import { createServer as createTcpServer } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { CancelTimer, Clock } from "../base/clock.ts";
 import { describeError, type Log } from "../base/log.ts";
+import { InvariantError } from "../base/refusal.ts";
 import type { FederationTrust } from "../provisioning/member-certificate.ts";
 import { ConnectionCounts, type ConnectionPlace } from "./connection-counts.ts";
 import { at, within } from "./deadline.ts";
@@ -106,6 +107,7 @@ export async function accept(options: AcceptOptions): Promise<Acceptor> {
         const address = handshake.socket.remoteAddress;
         log.info("peer.refused", { address, error: describeError(error) });
         socket.destroy();
+        if (error instanceof InvariantError) throw error;
       },
     );
   });
@@ -174,7 +176,6 @@ async function startListening(tcp: TcpServer, host: string, port: number): Promi
 
 function destroySocket(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
-    if (socket.closed) return resolve();
     socket.once("close", () => resolve());
     socket.destroy();
   });

@@ -124,6 +124,7 @@ export function connect(options: ConnectOptions): Connection {
       call,
       (why) => new TransportError("malformed-message", `${calling}: ${why}`),
     );
+    stream.startReading();
     let answered = false;
     const handle = {
       read: () => stream.read(),
@@ -170,7 +171,7 @@ export function connect(options: ConnectOptions): Connection {
   return {
     address,
     peer: () => credentials.peer,
-    unary: (name, request, callOptions = {}) =>
+    unary: async (name, request, callOptions = {}) =>
       callUnary(start(name), `${name} at ${address}`, request, callOptions, clock),
     serverStream: (name, request) => {
       const stream = start(name);

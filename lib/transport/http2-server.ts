@@ -38,8 +38,8 @@ export type GrpcServer = {
   readonly inject: (socket: TLSSocket, peer: Peer) => void;
   /** The binding of a call, by the value of its CALL_HEADER. */
   readonly takeCall: (id: string) => CallBinding | undefined;
-  /** Tells every peer to start no more calls; connections end with their last call. */
-  readonly drain: () => void;
+  /** Tells every peer to start no more calls; resolves when each connection has ended with its last call. */
+  readonly drain: () => Promise<void>;
   /** Ends every connection now. */
   readonly destroy: () => void;
 };
@@ -102,14 +102,21 @@ export function createGrpcServer(paths: ReadonlySet<string>): GrpcServer {
       assertInvariant(injected === undefined, "injecting a socket starts its HTTP/2 session");
     },
     takeCall: (id) => calls.get(id),
-    drain: () => {
-      for (const session of sessions) if (!session.closed) session.close();
+    drain: async () => {
+      await Promise.all([...sessions].map(closeSession));
     },
     destroy: () => {
       for (const session of sessions) session.destroy();
       grpc.forceShutdown();
     },
   };
+}
+
+function closeSession(session: ServerHttp2Session): Promise<void> {
+  return new Promise((resolve) => {
+    session.once("close", resolve);
+    if (!session.closed) session.close();
+  });
 }
 
 /** Also counts DATA frames, which grpc-js keeps one by one until a message is whole. */

@@ -7,6 +7,8 @@ export const HANDSHAKE_TIMEOUT_MS = 10_000;
 export const FIRST_MESSAGE_TIMEOUT_MS = 10_000;
 /** Without a chunk, or without a chunk being taken, an upload or download loses its place. */
 export const CHUNK_TIMEOUT_MS = 30_000;
+/** The average below which an upload or download loses its place; what a member with 1 Mbit/s reaches. */
+export const MIN_BYTES_PER_SECOND = 100 * 1024;
 /** From our last word on a call until its stream is reset, should the peer not take it or not stop sending. */
 export const CALL_LINGER_MS = 30_000;
 /** A peer without a certificate joins and leaves. */

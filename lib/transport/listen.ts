@@ -87,8 +87,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
   async function close(graceMs: number): Promise<void> {
     acceptor.stop();
-    server.drain();
-    await atMost(clock, graceMs, open.none());
+    const drained = server.drain();
+    if (graceMs > 0) await atMost(clock, graceMs, drained);
     closing.abort(new RefusedError(refusal("shutting-down", "an open call", "another peer")));
     // One turn for handlers to stop and for their last words to leave; one that does not stop is left behind.
     await Promise.race([open.none(), new Promise((resolve) => setImmediate(resolve))]);

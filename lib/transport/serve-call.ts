@@ -2,7 +2,7 @@
 import type { ServerDuplexStream, StatusObject } from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.ts";
 import { describeError, type Log } from "../base/log.ts";
-import { RefusedError, refusal } from "../base/refusal.ts";
+import { InvariantError, RefusedError, refusal } from "../base/refusal.ts";
 import { within } from "./deadline.ts";
 import { failureStatus } from "./failure.ts";
 import { CALL_HEADER, type CallBinding } from "./http2-server.ts";
@@ -51,7 +51,10 @@ export type ServingContext = {
 /** grpc-js's stream of a call. */
 export type GrpcCall = ServerDuplexStream<Decoded<unknown>, unknown>;
 
-/** Runs a call to its end. Never rejects: whatever goes wrong ends this call only. */
+/**
+ * Runs a call to its end. Whatever goes wrong ends this call only.
+ * @throws InvariantError which nobody catches: it stops the process
+ */
 export async function serveCall(
   handler: AnyHandler,
   call: GrpcCall,
@@ -83,6 +86,7 @@ export async function serveCall(
       log.debug("call.refused", { ...fields, error: describeError(error) });
     }
     endWith(call, status);
+    if (error instanceof InvariantError) throw error;
   } finally {
     closing.removeEventListener("abort", onClosing);
     // The status waits behind what the peer does not take, and a peer may go on sending after it.
@@ -101,7 +105,6 @@ async function runHandler(
     return;
   }
   const request = await stream.read();
-  if (request === undefined) throw refused("missing-message", "no message", "one message");
   if (handler.kind === "server-stream") {
     const { write, signal } = stream;
     await handler.handle(request, peer, { write, signal });
@@ -121,7 +124,7 @@ function checkCaller(handler: AnyHandler, peer: Peer, clock: Clock): void {
   }
 }
 
-/** The call's stream; its first message must come soon. */
+/** The call's stream. Its first message must come, and soon: every rpc begins with one. */
 function withFirstDeadline(
   stream: CallStream<unknown, unknown>,
   binding: CallBinding,
@@ -130,13 +133,16 @@ function withFirstDeadline(
   let first = true;
   return {
     read: async () => {
-      const next = first
+      const isFirst = first;
+      first = false;
+      const message = await (isFirst
         ? within(clock, FIRST_MESSAGE_TIMEOUT_MS, stream.read(), () =>
             refused("too-slow", "no message", `a message within ${FIRST_MESSAGE_TIMEOUT_MS} ms`),
           )
-        : stream.read();
-      first = false;
-      const message = await next;
+        : stream.read());
+      if (isFirst && message === undefined) {
+        throw refused("missing-message", "the end of the call", "a message first");
+      }
       binding.messageRead();
       return message;
     },

@@ -61,7 +61,7 @@ export class CallStream<In, Out> implements MessageStream<In, Out> {
   }
 
   async read(): Promise<In | undefined> {
-    this.#startReading();
+    this.startReading();
     for (;;) {
       const next = this.#duplex.read() as Decoded<In> | null;
       if (next !== null) {
@@ -91,8 +91,11 @@ export class CallStream<In, Out> implements MessageStream<In, Out> {
     this.signal.throwIfAborted();
   }
 
-  /** From the first read on; until then flow control holds the peer back. */
-  #startReading(): void {
+  /**
+   * Lets grpc-js read, 16 messages ahead at most. A listener does so at the first `read`: until then flow control
+   * holds the peer back. A caller does so at once, since grpc-js's client without a reader hoards all that comes.
+   */
+  startReading(): void {
     if (this.#reading) return;
     this.#reading = true;
     for (const event of ["readable", "end", "close"]) this.#duplex.on(event, () => this.#wake());
