@@ -1,0 +1,21 @@
+/** Figures as benches report them: medians of several runs, with the conditions under which they were taken. */
+import { cpus } from "node:os";
+
+export type Figures = { readonly [name: string]: number | string | boolean | null };
+
+/** What a reader needs to compare figures. */
+export const conditions = (): Figures => ({
+  cpu: cpus()[0]?.model.trim() ?? "unknown",
+  cores: cpus().length,
+  node: process.version,
+  platform: `${process.platform}-${process.arch}`,
+  takenAt: new Date().toISOString().slice(0, 10),
+});
+
+/** The value below which this part of the sorted samples lies; 0 ≤ part ≤ 1, at least one sample. */
+export function quantile(samples: readonly number[], part: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN;
+}
+
+export const median = (samples: readonly number[]): number => quantile(samples, 0.5);

@@ -1,0 +1,111 @@
+/** `npm run bench -- mnist|kernel|coordination [--json]`: a table, and with --json one last line with the figures. */
+import { parseArgs } from "node:util";
+import type { CommandContext } from "../cli/context.ts";
+import { processOutput } from "../cli/output.ts";
+import { renderFields } from "../cli/rendering/table.ts";
+import { systemClock } from "../lib/base/clock.ts";
+import { systemRandomness } from "../lib/base/randomness.ts";
+import { runCoordinationBench } from "./coordination.ts";
+import { conditions, type Figures } from "./figures.ts";
+import { runKernelBench } from "./kernel/main-kernel.ts";
+import { runMnistBench } from "./mnist.ts";
+
+const USAGE = `usage: npm run bench -- mnist|kernel|coordination [--json]
+  mnist         [--rounds 30] [--clients 2] [--combiners 1] [--seeds 5]
+  coordination  [--rounds 300] [--clients 10] [--combiners 1]
+  kernel        [--megabytes 100] [--runs 9]`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    clients: { type: "string" },
+    combiners: { type: "string", default: "1" },
+    seeds: { type: "string", default: "5" },
+    megabytes: { type: "string", default: "100" },
+    runs: { type: "string", default: "9" },
+  },
+});
+
+const output = processOutput(process.env);
+const log = (line: string): void => void process.stderr.write(`${line}\n`);
+
+run(positionals[0]).then(
+  (figures) => {
+    if (figures === undefined) {
+      process.stderr.write(`${USAGE}\n`);
+      process.exitCode = 2;
+      return;
+    }
+    const all: Figures = { ...figures, ...conditions() };
+    const fields = Object.entries(all).map(([name, value]) => [name, shown(value)] as const);
+    for (const line of renderFields(fields)) {
+      process.stdout.write(`${line}\n`);
+    }
+    if (values.json) process.stdout.write(`${JSON.stringify(all)}\n`);
+  },
+  (error: unknown) => {
+    log(error instanceof Error ? error.message : "the bench failed");
+    process.exitCode = 1;
+  },
+);
+
+async function run(name: string | undefined): Promise<Figures | undefined> {
+  const combiners = count(values.combiners);
+  switch (name) {
+    case "mnist": {
+      const rounds = count(values.rounds ?? "30");
+      const clients = count(values.clients ?? "2");
+      return runMnistBench({
+        rounds,
+        clients,
+        combiners,
+        seeds: count(values.seeds),
+        context: context(),
+        log,
+      });
+    }
+    case "coordination": {
+      const rounds = count(values.rounds ?? "300");
+      const clients = count(values.clients ?? "10");
+      return runCoordinationBench({ clients, combiners, rounds, bundleDirectory: __dirname, log });
+    }
+    case "kernel":
+      return kernelFigures();
+    default:
+      return undefined;
+  }
+}
+
+async function kernelFigures(): Promise<Figures> {
+  const sizeBytes = count(values.megabytes) * 1_000_000;
+  const result = await runKernelBench({ json: true, sizeBytes, runs: count(values.runs), log });
+  const named = result.figures.flatMap(({ name, gigabytesPerSecond, ofMemcpy, ofC }) => [
+    [`${name}, GB/s`, gigabytesPerSecond] as const,
+    [`${name}, of memcpy`, ofMemcpy] as const,
+    ...(ofC === undefined ? [] : [[`${name}, of the C loop`, ofC] as const]),
+  ]);
+  const { runs } = values;
+  return { bench: "kernel", runs: count(runs), sizeBytes, ...Object.fromEntries(named) };
+}
+
+function context(): CommandContext {
+  return {
+    ...output,
+    environment: process.env,
+    clock: systemClock(),
+    randomness: systemRandomness,
+    bundleDirectory: __dirname,
+    signal: new AbortController().signal,
+  };
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${text} is no count\n${USAGE}`);
+  return value;
+}
+
+const shown = (value: Figures[string]): string =>
+  typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
