@@ -39,7 +39,7 @@ export type TensorLayout = {
 
 /**
  * The one canonical layout of a set of tensors, whatever order they are given in.
- * @throws TensorError "bad-name" | "duplicate-name" | "bad-shape" | "too-many-tensors" | "header-too-large" |
+ * @throws TensorError "bad-name" | "duplicate-name" | "shape-out-of-range" | "too-many-tensors" | "header-too-large" |
  *   "too-large"
  */
 export function layoutOf(specs: readonly TensorSpec[]): TensorLayout {
@@ -90,22 +90,25 @@ export function sumLayout(layout: TensorLayout): TensorLayout {
 
 /**
  * Product of the axes; 1 for [].
- * @throws TensorError "bad-shape" past 8 axes, 2^31 elements, or for an axis that is no integer ≥ 0
+ * @throws TensorError "shape-out-of-range" past 8 axes, 2^31 elements, or for an axis that is no integer ≥ 0
  */
 export function elementCountOf(shape: readonly number[]): number {
   let count = 1;
   for (const axis of shape) {
     if (!Number.isSafeInteger(axis) || axis < 0 || axis > MAX_TENSOR_ELEMENTS) {
-      throw new TensorError("bad-shape", `an axis is no integer of 0 to ${MAX_TENSOR_ELEMENTS}`);
+      throw new TensorError(
+        "shape-out-of-range",
+        `an axis is no integer of 0 to ${MAX_TENSOR_ELEMENTS}`,
+      );
     }
     // Both factors are at most 2^31, so a product past 2^53 may round but cannot look small.
     count *= axis;
     if (count > MAX_TENSOR_ELEMENTS) {
-      throw new TensorError("bad-shape", `more than ${MAX_TENSOR_ELEMENTS} elements`);
+      throw new TensorError("shape-out-of-range", `more than ${MAX_TENSOR_ELEMENTS} elements`);
     }
   }
   if (shape.length > MAX_RANK) {
-    throw new TensorError("bad-shape", `${shape.length} axes, at most ${MAX_RANK}`);
+    throw new TensorError("shape-out-of-range", `${shape.length} axes, at most ${MAX_RANK}`);
   }
   return count;
 }

@@ -29,7 +29,7 @@ const SPACE = " \t\n\r";
 /**
  * Entries in the order of the text, names unique and well-formed.
  * @throws TensorError "header-malformed" | "bad-number" | "bad-name" | "duplicate-name" | "unknown-dtype" |
- *   "bad-shape" | "too-many-tensors"
+ *   "shape-out-of-range" | "too-many-tensors"
  */
 export function parseHeader(text: string): Header {
   const reader = new HeaderReader(text);
@@ -112,7 +112,8 @@ class HeaderReader {
     this.#expect("[");
     if (this.#accept("]")) return found;
     do {
-      if (found.length === maxCount) this.fail("bad-shape", `a list longer than ${maxCount}`);
+      if (found.length === maxCount)
+        this.fail("shape-out-of-range", `a list longer than ${maxCount}`);
       found.push(this.#integer());
     } while (this.#accept(","));
     this.#expect("]");

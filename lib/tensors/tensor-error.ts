@@ -13,7 +13,7 @@ export type TensorErrorCode =
   | "unknown-dtype"
   | "unsupported-dtype"
   | "big-endian"
-  | "bad-shape"
+  | "shape-out-of-range"
   | "bad-offsets"
   | "size-mismatch"
   | "too-many-tensors"

@@ -34,7 +34,7 @@ const ENTRY =
 
 /**
  * Reads versions 1.0, 2.0 and 3.0, in C or Fortran order.
- * @throws TensorError "truncated" | "trailing-bytes" | "header-too-large" | "npy-malformed" | "bad-shape" |
+ * @throws TensorError "truncated" | "trailing-bytes" | "header-too-large" | "npy-malformed" | "shape-out-of-range" |
  *   "bad-number" | "big-endian" | "unsupported-dtype" (text, dates, complex numbers, records, objects)
  */
 export function parseNpy(bytes: Uint8Array): NpyArray {
@@ -132,7 +132,7 @@ function parseAxes(text: string): readonly number[] {
   if (items.length > 1 && items.at(-1) === "") items.pop();
   else if (items.length === 1 && items[0] !== "") malformed("the shape is not a tuple");
   else if (items.length === 1) return [];
-  if (items.length > MAX_RANK) throw new TensorError("bad-shape", `${items.length} axes`);
+  if (items.length > MAX_RANK) throw new TensorError("shape-out-of-range", `${items.length} axes`);
   return items.map((item) => {
     // Python 2 marked long integers.
     const axis = /^(0|[1-9][0-9]{0,15})L?$/.exec(item)?.[1];

@@ -57,9 +57,9 @@ test.each([
   ["the reserved name", [scalar("__metadata__")], "bad-name"],
   ["a line break in a name", [scalar("a\nb")], "bad-name"],
   ["a line separator in a name", [scalar("a\u2028")], "bad-name"],
-  ["a fraction as axis", [{ ...scalar("a"), shape: [1.5] }], "bad-shape"],
-  ["NaN as axis", [{ ...scalar("a"), shape: [Number.NaN] }], "bad-shape"],
-  ["a negative axis", [{ ...scalar("a"), shape: [-1] }], "bad-shape"],
+  ["a fraction as axis", [{ ...scalar("a"), shape: [1.5] }], "shape-out-of-range"],
+  ["NaN as axis", [{ ...scalar("a"), shape: [Number.NaN] }], "shape-out-of-range"],
+  ["a negative axis", [{ ...scalar("a"), shape: [-1] }], "shape-out-of-range"],
   [
     "files past 4 GiB",
     [
