@@ -63,6 +63,7 @@ export async function withReducer<T>(
       membership.close();
     }
   } catch (error) {
+    if (error instanceof CliError) throw error;
     if (signal.aborted) throw new CliError("interrupted", "interrupted");
     if (!waiting.signal.aborted && !isUnreachable(error)) throw error;
     throw new CliError(

@@ -35,16 +35,13 @@ export async function runProgram(
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
     });
+  // Commands take over the settings above at the moment they are made.
   addInitCommand(program, context);
   addBundleCommands(program, context);
   addMemberCommands(program, context);
   addPackageCommands(program, context);
   addModelCommands(program, context);
   addSessionCommands(program, context);
-  for (const command of allCommands(program)) {
-    // Settings are not handed down to commands that were made before.
-    command.copyInheritedSettings(program).exitOverride();
-  }
   try {
     await program.parseAsync([...args], { from: "user" });
     return EXIT_OK;
@@ -67,8 +64,4 @@ export function failureLines(error: unknown): string[] {
     ];
   }
   return [`fedclave: ${error instanceof Error ? error.message : describeError(error)}`];
-}
-
-function allCommands(command: Command): Command[] {
-  return command.commands.flatMap((each) => [each, ...allCommands(each)]);
 }

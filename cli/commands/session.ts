@@ -51,11 +51,8 @@ export function addSessionCommands(program: Command, context: CommandContext): v
       const session = await withReducer(context, options, (reducer) => showSession(reducer, text));
       if (options.json === true) return writeJson(context.stdout, session);
       const nowMs = context.clock.untrustedNowMs();
-      const lines = [
-        summaryLines(session, nowMs),
-        settingsLines(session),
-        renderRounds(session, nowMs),
-      ];
+      const lines = [summaryLines(session, nowMs), settingsLines(session)];
+      if (session.roundHistory.length > 0) lines.push(renderRounds(session, nowMs));
       writeLine(context.stdout, lines.map((part) => part.join("\n")).join("\n\n"));
     });
   addReducerOptions(group.command("watch").summary("follow a session until it ends"))
@@ -214,6 +211,12 @@ async function watchToEnd(
       onUpdate: progress.update,
       onLost: () => writeLine(context.stderr, "lost the reducer; trying to reach it again"),
     });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new CliError(
+      "interrupted",
+      `stopped watching; the session goes on. Watch again: fedclave session watch ${sessionId}`,
+    );
   } finally {
     progress.end();
   }

@@ -70,6 +70,8 @@ export function readDemoArguments(
       "Trains MNIST in a federation on this machine: a reducer, combiners and clients as separate processes, which " +
         "talk gRPC over mutual TLS. Nothing stays behind but what --keep names.",
     )
+    // The subcommand has options of the same names.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => output.stdout.write(text),

@@ -78,8 +78,8 @@ const keyOf = (round: { readonly round: number; readonly attempt: number }): str
 /** What the session waits for and, where a person can help, how. */
 export function waitingText(session: SessionView): string {
   if (session.status !== "running" || session.waitingFor === "") return "";
-  const help = /more clients?:/.test(session.waitingFor)
-    ? "; start one with: fedclave client --home DIR --data FILE"
-    : "";
-  return `waiting for ${session.waitingFor}${help}`;
+  const { waitingFor } = session;
+  const isShort = /more clients?:/.test(waitingFor) && !waitingFor.includes("combiner");
+  const help = isShort ? "; start one with: fedclave client --home DIR --data FILE" : "";
+  return `waiting for ${waitingFor}${help}`;
 }
