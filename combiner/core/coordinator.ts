@@ -45,8 +45,8 @@ export function step(state: CombinerState, input: Input, untrustedNowMs: UnixMs)
 export function wakesAtMs({ rounds, validations, reducer }: CombinerState): UnixMs | undefined {
   const instants: number[] = [...rounds.values()].map(retryWakesAtMs);
   for (const { expiresAtMs } of validations) instants.push(expiresAtMs);
-  if (!reducer.attached && !reducer.clientsSentAway) {
-    instants.push(reducer.sinceMs + REDUCER_GRACE_MS);
+  if (reducer.absence?.clientsSentAway === false) {
+    instants.push(reducer.absence.sinceMs + REDUCER_GRACE_MS);
   }
   const next = Math.min(...instants);
   return next < Number.MAX_SAFE_INTEGER ? (next as UnixMs) : undefined;
@@ -55,6 +55,7 @@ export function wakesAtMs({ rounds, validations, reducer }: CombinerState): Unix
 function take(draft: Draft, input: Input): void {
   switch (input.kind) {
     case "order":
+      draft.state = { ...draft.state, reducer: { attached: true } };
       return takeOrder(draft, input.order);
     case "reducer-attached":
       return attachReducer(draft);
@@ -95,14 +96,15 @@ function attachReducer(draft: Draft): void {
   const unconfirmed = [...rounds].map(
     ([id, round]) => [id, { ...round, confirmed: false }] as const,
   );
-  draft.state = { ...draft.state, reducer: { attached: true }, rounds: new Map(unconfirmed) };
+  const reducer = { ...draft.state.reducer, attached: true };
+  draft.state = { ...draft.state, reducer, rounds: new Map(unconfirmed) };
   draft.tellReducer({ kind: "hello", attending: [...attending.keys()].sort() });
 }
 
 function detachReducer(draft: Draft): void {
-  if (!draft.state.reducer.attached) return;
-  const reducer = { attached: false, sinceMs: draft.nowMs, clientsSentAway: false } as const;
-  draft.state = { ...draft.state, reducer };
+  const { reducer } = draft.state;
+  const absence = reducer.absence ?? { sinceMs: draft.nowMs, clientsSentAway: false };
+  draft.state = { ...draft.state, reducer: { attached: false, absence } };
 }
 
 /** The newest stream of a member is the one that counts: the former may hang in a dead connection. */
@@ -204,9 +206,11 @@ function tick(draft: Draft): void {
     draft,
     validations.filter(({ expiresAtMs }) => draft.nowMs < expiresAtMs),
   );
-  if (reducer.attached || reducer.clientsSentAway) return;
-  if (draft.nowMs < reducer.sinceMs + REDUCER_GRACE_MS) return;
-  draft.state = { ...draft.state, reducer: { ...reducer, clientsSentAway: true } };
+  const { absence } = reducer;
+  if (absence === undefined || absence.clientsSentAway) return;
+  if (draft.nowMs < absence.sinceMs + REDUCER_GRACE_MS) return;
+  const sentAway = { ...absence, clientsSentAway: true };
+  draft.state = { ...draft.state, reducer: { ...reducer, absence: sentAway } };
   const wanted = "a combiner that is attached to the reducer";
   sendAway(draft, refusal("reducer-away", `for ${REDUCER_GRACE_MS} ms`, wanted));
 }

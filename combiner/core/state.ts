@@ -53,9 +53,12 @@ export type CombinerState = {
   /** In the order they were asked for. */
   readonly models: ReadonlyMap<Digest, HeldModel>;
   readonly attending: ReadonlyMap<Name, StreamId>;
-  readonly reducer:
-    | { readonly attached: true }
-    | { readonly attached: false; readonly sinceMs: UnixMs; readonly clientsSentAway: boolean };
+  readonly reducer: {
+    /** Whether there is a stream to it. */
+    readonly attached: boolean;
+    /** Lasts until the reducer says something on a new stream: a stream alone may lead nowhere. */
+    readonly absence?: { readonly sinceMs: UnixMs; readonly clientsSentAway: boolean };
+  };
 };
 
 /** Validations of one session that may be under way: a slow client reports while the next round trains. */
@@ -76,7 +79,7 @@ export const initialState = (
   validations: [],
   models: new Map(),
   attending: new Map(),
-  reducer: { attached: false, sinceMs: untrustedNowMs, clientsSentAway: false },
+  reducer: { attached: false, absence: { sinceMs: untrustedNowMs, clientsSentAway: false } },
 });
 
 /** An order of the reducer. */

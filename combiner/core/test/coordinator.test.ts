@@ -217,6 +217,20 @@ test("clients are sent to look elsewhere once a reducer has been away for long",
   expect(wakesAtMs(harness.state)).toBeUndefined();
 });
 
+test("a stream on which the reducer says nothing does not end its absence", () => {
+  const harness = openHarness();
+  harness.input({ kind: "reducer-detached" });
+  for (let i = 0; i < 3; i += 1) {
+    harness.advance(REDUCER_GRACE_MS / 3);
+    harness.input({ kind: "reducer-attached" });
+    harness.input({ kind: "reducer-detached" });
+  }
+  expect(harness.tasksOf(alice).at(-1)).toBe("reassign");
+  harness.input({ kind: "reducer-attached" });
+  harness.order({ kind: "attached" });
+  expect(harness.state.reducer).toEqual({ attached: true });
+});
+
 test("the newest stream of a member counts: the former is ended and its end means nothing", () => {
   const harness = openHarness();
   const former = harness.state.attending.get(alice)!;

@@ -1,0 +1,31 @@
+import type { UploadStream } from "../../lib/transport/serve-upload.ts";
+
+/**
+ * A stream that can be taken over: after `replace` its reads and writes throw that reason, and its signal is aborted
+ * with it. Whoever serves it then ends the call.
+ */
+export function replaceableStream(stream: UploadStream): {
+  readonly stream: UploadStream;
+  readonly replace: (reason: Error) => void;
+} {
+  const replacing = new AbortController();
+  const signal = AbortSignal.any([stream.signal, replacing.signal]);
+  const replaced = new Promise<never>((_, reject) => {
+    replacing.signal.addEventListener("abort", () => reject(replacing.signal.reason), {
+      once: true,
+    });
+  });
+  // Not every stream is replaced while somebody reads it.
+  replaced.catch(() => {});
+  return {
+    stream: {
+      read: () => Promise.race([stream.read(), replaced]),
+      write: async (message) => {
+        replacing.signal.throwIfAborted();
+        await stream.write(message);
+      },
+      signal,
+    },
+    replace: (reason) => replacing.abort(reason),
+  };
+}

@@ -1,0 +1,26 @@
+/** Which gRPC status the combiner's codes travel as; docs/errors.md says what each means. */
+import { type StatusTable, status } from "../../lib/transport/status-table.ts";
+
+export const STATUSES: StatusTable = {
+  "hello-missing": status.INVALID_ARGUMENT,
+  "malformed-round-key": status.INVALID_ARGUMENT,
+  "malformed-name": status.INVALID_ARGUMENT,
+  "malformed-digest": status.INVALID_ARGUMENT,
+  "malformed-number": status.INVALID_ARGUMENT,
+  "malformed-metric": status.INVALID_ARGUMENT,
+  "malformed-report": status.INVALID_ARGUMENT,
+  "malformed-update-header": status.INVALID_ARGUMENT,
+  "unknown-version": status.INVALID_ARGUMENT,
+  "wrong-subject": status.INVALID_ARGUMENT,
+  "unknown-model": status.NOT_FOUND,
+  "wrong-federation": status.PERMISSION_DENIED,
+  "wrong-member": status.PERMISSION_DENIED,
+  "bad-signature": status.PERMISSION_DENIED,
+  "not-leased": status.PERMISSION_DENIED,
+  "duplicate-update": status.ALREADY_EXISTS,
+  "upload-in-progress": status.ALREADY_EXISTS,
+  replaced: status.ABORTED,
+  "not-reading": status.RESOURCE_EXHAUSTED,
+  "too-many-messages": status.RESOURCE_EXHAUSTED,
+  "too-many-clients": status.RESOURCE_EXHAUSTED,
+};
