@@ -1,0 +1,12 @@
+import { CodedError } from "../../lib/base/refusal.ts";
+
+/** What stops a client from starting, or a visit from going on; rows in docs/errors.md. */
+export class ClientError extends CodedError<
+  | "data-unreadable"
+  | "homes-clash"
+  | "wrong-assignment"
+  | "malformed-task"
+  | "queue-full"
+  | "trainer-crashed"
+  | "all-refused"
+> {}

@@ -1,0 +1,70 @@
+/** What the service and its trainer thread say to each other. Bodies are transferred: the sender no longer has them. */
+import type { UpdateLimits } from "../../lib/aggregation/validate.ts";
+import type { Digest } from "../../lib/base/ids.ts";
+import type { Refusal } from "../../lib/base/refusal.ts";
+
+/** Examples and model of a task, by what the trainer was given before. */
+type Inputs = {
+  readonly data: DataId;
+  readonly packageDigest: Digest;
+  readonly modelHash: Digest;
+};
+
+/** One loaded data file; counts from 1. */
+export type DataId = number;
+
+export type TrainJob = Inputs & {
+  readonly kind: "train";
+  /** 32 bytes. */
+  readonly seed: Uint8Array;
+  readonly proximalMu: number;
+  readonly hyperparameters: Readonly<Record<string, number>>;
+  readonly limits: UpdateLimits;
+};
+
+export type ValidateJob = Inputs & { readonly kind: "validate" };
+
+export type TrainerJob = TrainJob | ValidateJob;
+
+export type HeldKind = "package" | "model";
+
+export type ToTrainer =
+  | { readonly kind: "load-data"; readonly data: DataId; readonly path: string }
+  | {
+      readonly kind: "hold";
+      readonly what: HeldKind;
+      readonly digest: Digest;
+      /** The digest was checked. */
+      readonly bytes: Uint8Array;
+    }
+  | { readonly kind: "drop"; readonly what: HeldKind; readonly digest: Digest }
+  /** One at a time. */
+  | {
+      readonly kind: "run";
+      readonly job: TrainerJob;
+      /** One Int32; set to 1 to cancel. */
+      readonly cancelFlag: SharedArrayBuffer;
+    };
+
+export type JobResult =
+  | {
+      readonly kind: "trained";
+      readonly update: {
+        readonly body: Uint8Array;
+        readonly digest: Digest;
+        readonly exampleCount: number;
+      };
+    }
+  | {
+      readonly kind: "validated";
+      readonly exampleCount: number;
+      readonly metrics: readonly { readonly name: string; readonly value: number }[];
+    }
+  /** The task cannot be done, and why. */
+  | { readonly kind: "failed"; readonly refusals: readonly Refusal[] }
+  | { readonly kind: "cancelled" };
+
+export type FromTrainer =
+  | { readonly kind: "data-loaded"; readonly data: DataId }
+  | { readonly kind: "data-unreadable"; readonly data: DataId; readonly message: string }
+  | { readonly kind: "ended"; readonly result: JobResult };

@@ -1,0 +1,178 @@
+/**
+ * The service's side of the trainer thread, which all members of the process share: one job at a time, validations
+ * first. A thread that crashes fails the job it was at, and is started anew when the next one comes.
+ */
+import { Worker } from "node:worker_threads";
+import { disableTelemetry } from "../../compute-packages/onnx/ort.ts";
+import { describeError, type Log } from "../../lib/base/log.ts";
+import { assertInvariant, refusal } from "../../lib/base/refusal.ts";
+import { ClientError } from "./client-error.ts";
+import { type HeldInputs, trackHeldInputs } from "./held-inputs.ts";
+import type { DataId, FromTrainer, JobResult, ToTrainer, TrainerJob } from "./trainer-messages.ts";
+
+/** JavaScript's share of the thread; tensors lie outside it. */
+export const TRAINER_LIMITS = { maxOldGenerationSizeMb: 1024, stackSizeMb: 4 };
+
+export type Trainer = {
+  /** Reads a data file, for all tasks of a member. @throws ClientError "data-unreadable" */
+  readonly loadData: (path: string) => Promise<DataId>;
+  readonly hold: HeldInputs["hold"];
+  /**
+   * Does a job whose package and model are held.
+   * @param signal  cancels it, between epochs if it is under way
+   * @throws ClientError "trainer-crashed" if the thread was lost while the job waited: worth another try
+   */
+  readonly run: (job: TrainerJob, signal: AbortSignal) => Promise<JobResult>;
+  /** Cancels everything and ends the thread. */
+  readonly close: () => Promise<void>;
+};
+
+type Pending = {
+  readonly job: TrainerJob;
+  readonly cancelFlag: SharedArrayBuffer;
+  readonly resolve: (result: JobResult) => void;
+  readonly reject: (error: Error) => void;
+};
+
+/** @param file  the bundled trainer-worker.ts */
+export function openTrainer(file: string, log: Log): Trainer {
+  // Before the thread starts: native code reads the environment of the process, which a thread cannot change.
+  disableTelemetry();
+  return new TrainerThread(file, log);
+}
+
+class TrainerThread implements Trainer {
+  readonly #file: string;
+  readonly #log: Log;
+  readonly #held: HeldInputs;
+  readonly #paths: string[] = [];
+  readonly #loading = new Map<DataId, (problem: string | undefined) => void>();
+  #worker: Worker | undefined;
+  #queue: Pending[] = [];
+  #current: Pending | undefined;
+  #closed = false;
+
+  constructor(file: string, log: Log) {
+    this.#file = file;
+    this.#log = log;
+    this.#held = trackHeldInputs({
+      give: (what, digest, bytes) =>
+        this.#post({ kind: "hold", what, digest, bytes: transferable(bytes) }),
+      take: (what, digest) => this.#post({ kind: "drop", what, digest }),
+    });
+  }
+
+  hold: HeldInputs["hold"] = (what, digest, fetch) => this.#held.hold(what, digest, fetch);
+
+  async loadData(path: string): Promise<DataId> {
+    const known = this.#paths.indexOf(path) + 1;
+    const data = known > 0 ? known : this.#paths.push(path);
+    const problem = await new Promise<string | undefined>((resolve) => {
+      this.#loading.set(data, resolve);
+      this.#post({ kind: "load-data", data, path });
+    });
+    if (problem !== undefined) throw new ClientError("data-unreadable", problem);
+    return data;
+  }
+
+  run(job: TrainerJob, signal: AbortSignal): Promise<JobResult> {
+    if (signal.aborted || this.#closed) return Promise.resolve({ kind: "cancelled" });
+    const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    let cancel = (): void => {};
+    const result = new Promise<JobResult>((resolve, reject) => {
+      const pending = { job, cancelFlag, resolve, reject };
+      cancel = () => this.#cancel(pending);
+      this.#queue.push(pending);
+    });
+    signal.addEventListener("abort", cancel, { once: true });
+    this.#startNext();
+    return result.finally(() => signal.removeEventListener("abort", cancel));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const pending of this.#queue) pending.resolve({ kind: "cancelled" });
+    this.#queue = [];
+    this.#current?.resolve({ kind: "cancelled" });
+    if (this.#current !== undefined) raise(this.#current.cancelFlag);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    worker?.removeAllListeners();
+    await worker?.terminate();
+  }
+
+  #cancel(pending: Pending): void {
+    raise(pending.cancelFlag);
+    if (pending === this.#current) return;
+    this.#queue = this.#queue.filter((each) => each !== pending);
+    pending.resolve({ kind: "cancelled" });
+  }
+
+  #startNext(): void {
+    if (this.#current !== undefined || this.#closed) return;
+    const next = this.#queue.find(({ job }) => job.kind === "validate") ?? this.#queue[0];
+    if (next === undefined) return;
+    this.#queue = this.#queue.filter((each) => each !== next);
+    this.#current = next;
+    this.#post({ kind: "run", job: next.job, cancelFlag: next.cancelFlag });
+  }
+
+  #post(message: ToTrainer): void {
+    if (this.#closed) return;
+    const given = message.kind === "hold" ? [message.bytes.buffer as ArrayBuffer] : [];
+    this.#running().postMessage(message, given);
+  }
+
+  #running(): Worker {
+    if (this.#worker !== undefined) return this.#worker;
+    const worker = new Worker(this.#file, { resourceLimits: TRAINER_LIMITS });
+    this.#worker = worker;
+    worker.on("message", (message: FromTrainer) => this.#take(message));
+    worker.on("error", (error) => this.#crashed(worker, describeError(error)));
+    worker.on("exit", (code) => this.#crashed(worker, `exit code ${code}`));
+    // What is being loaded for the first time is asked for by whoever wants it.
+    for (const [index, path] of this.#paths.entries()) {
+      const data = index + 1;
+      if (!this.#loading.has(data)) worker.postMessage({ kind: "load-data", data, path });
+    }
+    return worker;
+  }
+
+  #take(message: FromTrainer): void {
+    if (message.kind === "ended") {
+      const ended = this.#current;
+      assertInvariant(ended !== undefined, "the trainer ends the job it was given");
+      this.#current = undefined;
+      ended.resolve(message.result);
+      return this.#startNext();
+    }
+    const problem = message.kind === "data-unreadable" ? message.message : undefined;
+    this.#loading.get(message.data)?.(problem);
+    this.#loading.delete(message.data);
+  }
+
+  #crashed(worker: Worker, why: string): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    this.#held.forget();
+    this.#log.error("trainer.crashed", { error: why });
+    const crashed = this.#current;
+    const waiting = this.#queue;
+    this.#current = undefined;
+    this.#queue = [];
+    const reason = refusal("trainer-crashed", why, "a trainer that lives through the task");
+    crashed?.resolve({ kind: "failed", refusals: [reason] });
+    const lost = new ClientError("trainer-crashed", "the trainer was lost; it is started again");
+    for (const { reject } of waiting) reject(lost);
+    for (const resolve of this.#loading.values()) resolve(`the trainer has crashed (${why})`);
+    this.#loading.clear();
+  }
+}
+
+const raise = (cancelFlag: SharedArrayBuffer): void => {
+  Atomics.store(new Int32Array(cancelFlag), 0, 1);
+};
+
+/** The bytes as a buffer of their own, which transferring takes from nobody else. */
+const transferable = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
