@@ -33,8 +33,8 @@ export const number =
 export const integer =
   (low: number, high = Number.MAX_SAFE_INTEGER) =>
   (text: string): number => {
-    const value = number(low)(text);
-    if (!Number.isInteger(value) || value > high) {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isInteger(value) || value < low || value > high) {
       const range = high === Number.MAX_SAFE_INTEGER ? `from ${low}` : `from ${low} to ${high}`;
       throw new InvalidArgumentError(`It must be a whole number ${range}.`);
     }

@@ -46,6 +46,8 @@ export const DEFAULT_DEMO_OPTIONS: DemoOptions = {
   clientsPerProcess: 1,
 };
 
+type DemoFlags = Partial<DemoOptions> & { readonly json?: true };
+
 const MAX_ROUNDS = 10_000;
 /** More data files than this would hold too few images each to learn from. */
 const MAX_CLIENTS = 500;
@@ -79,16 +81,32 @@ export function readDemoArguments(
     });
   const run = program
     .option("--rounds <n>", "rounds to train", integer(1, MAX_ROUNDS), DEFAULT_DEMO_OPTIONS.rounds)
-    .option("--combiners <n>", "", integer(1, MAX_COMBINERS), DEFAULT_DEMO_OPTIONS.combiners)
-    .option("--local-epochs <n>", "per round", integer(1, 100), DEFAULT_DEMO_OPTIONS.localEpochs)
-    .option("--aggregator <kind>", AGGREGATORS.join(", "), choice(AGGREGATORS), "fedavg")
+    .option(
+      "--combiners <n>",
+      "combiners to start",
+      integer(1, MAX_COMBINERS),
+      DEFAULT_DEMO_OPTIONS.combiners,
+    )
+    .option(
+      "--local-epochs <n>",
+      "epochs of each client per round",
+      integer(1, 100),
+      DEFAULT_DEMO_OPTIONS.localEpochs,
+    )
+    .option(
+      "--aggregator <kind>",
+      `one of ${AGGREGATORS.join(", ")}`,
+      choice(AGGREGATORS),
+      "fedavg",
+    )
     .option("--server-learning-rate <x>", "of adaptive aggregators (default: 0.01)", number(0))
     .option("--mu <x>", "FedProx: weight of the proximal term", number(0), 0)
-    .option("--clients-per-process <n>", "", integer(1, 64), 1)
+    .option("--clients-per-process <n>", "clients that share a process", integer(1, 64), 1)
     .option("--keep <dir>", "a new directory for homes, data and logs, which stays")
     .option("--json", "progress on standard error; the last line of standard output is the result");
-  addDataOptions(run).action((flags: DemoOptions & { readonly json?: true }) => {
-    const { json, ...options } = flags;
+  addDataOptions(run).action((flags: DemoFlags) => {
+    const { json, ...given } = flags;
+    const options = { ...DEFAULT_DEMO_OPTIONS, ...given };
     command = { kind: "run", options, json: json === true };
   });
   const files = program
@@ -98,8 +116,8 @@ export function readDemoArguments(
     )
     .argument("<dir>", "a new directory")
     .exitOverride();
-  addDataOptions(files).action((directory: string, flags: ExampleOptions) => {
-    command = { kind: "files", directory, options: flags };
+  addDataOptions(files).action((directory: string, flags: Partial<ExampleOptions>) => {
+    command = { kind: "files", directory, options: { ...DEFAULT_DEMO_OPTIONS, ...flags } };
   });
   try {
     program.parse([...args], { from: "user" });
@@ -112,12 +130,16 @@ export function readDemoArguments(
 
 const addDataOptions = (command: Command): Command =>
   command
-    .option("--clients <n>", "", integer(1, MAX_CLIENTS), DEFAULT_DEMO_OPTIONS.clients)
+    .option(
+      "--clients <n>",
+      "clients among which the images are split",
+      integer(1, MAX_CLIENTS),
+      DEFAULT_DEMO_OPTIONS.clients,
+    )
     .option(
       "--partition <rule>",
-      "how training images are spread: iid, or dirichlet:ALPHA (smaller is more uneven)",
+      "how training images are spread: iid, or dirichlet:ALPHA, smaller is more uneven (default: iid)",
       readPartition,
-      DEFAULT_DEMO_OPTIONS.partition,
     )
     .option(
       "--seed <n>",

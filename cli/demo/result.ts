@@ -23,6 +23,8 @@ export type DemoResult = {
   readonly setUpSeconds: number;
   /** While rounds were under way. */
   readonly roundSeconds: number;
+  /** Of that, the slowest client's training of each round. */
+  readonly trainingSeconds: number;
   /** Between rounds: selection, and validation of the last model. */
   readonly betweenSeconds: number;
   readonly updateBytes: number;
@@ -30,15 +32,19 @@ export type DemoResult = {
   readonly conditions: Readonly<Record<string, string | number>>;
 };
 
+export type DemoTimes = {
+  readonly startedMs: number;
+  /** When the session was started. */
+  readonly readyMs: number;
+  readonly endedMs: number;
+  readonly trainingMs: number;
+};
+
 /**
  * Reads the result from the finished session.
  * @throws CliError "session-not-finished" if it failed, or if the final model was not validated by every client
  */
-export function resultOf(
-  options: DemoOptions,
-  session: SessionView,
-  times: { readonly startedMs: number; readonly readyMs: number; readonly endedMs: number },
-): DemoResult {
+export function resultOf(options: DemoOptions, session: SessionView, times: DemoTimes): DemoResult {
   if (session.status !== "finished") {
     const why = session.reasons.length === 0 ? "" : ` (${describeRefusals(session.reasons)})`;
     throw new CliError("session-not-finished", `the session ended as ${session.status}${why}`);
@@ -58,7 +64,7 @@ export function resultOf(
     );
   }
   const roundMs = totalRoundMs(session);
-  const { startedMs, readyMs, endedMs } = times;
+  const { startedMs, readyMs, endedMs, trainingMs } = times;
   return {
     rounds: session.committedRounds,
     testAccuracy: accuracy,
@@ -68,6 +74,7 @@ export function resultOf(
     seconds: (endedMs - startedMs) / 1000,
     setUpSeconds: (readyMs - startedMs) / 1000,
     roundSeconds: roundMs / 1000,
+    trainingSeconds: trainingMs / 1000,
     betweenSeconds: Math.max(0, endedMs - readyMs - roundMs) / 1000,
     updateBytes: totalUpdateBytes(session),
     sessionId: session.sessionId,
@@ -101,9 +108,10 @@ export function resultLines(result: DemoResult, keep: string | undefined): strin
     ["test accuracy", `${accuracy} of ${images}, loss ${result.testLoss.toFixed(4)}`],
     ["model", `${result.modelHash}, after ${counted(result.rounds, "round")}`],
     ["took", duration(result.seconds)],
-    ["set-up", duration(result.setUpSeconds)],
-    ["in rounds", duration(result.roundSeconds)],
-    ["between rounds and after", duration(result.betweenSeconds)],
+    ["  starting up", duration(result.setUpSeconds)],
+    ["  training", `${duration(result.trainingSeconds)}, the slowest client of each round`],
+    ["  rest of the rounds", duration(Math.max(0, result.roundSeconds - result.trainingSeconds))],
+    ["  between rounds", duration(result.betweenSeconds)],
     ["updates", `${formatBytes(result.updateBytes)} from clients to combiners`],
     [
       "conditions",

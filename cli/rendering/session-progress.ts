@@ -44,7 +44,9 @@ export function sessionProgress(stream: OutputStream, clock: Clock): SessionProg
 
   /** Without a terminal, what is waited for is said when it is not simply the round that runs. */
   const sayWaiting = (session: SessionView, waiting: string): void => {
-    const isIdle = !session.roundHistory.some((round) => RUNNING.has(round.status));
+    const isIdle =
+      session.committedRounds < session.rounds &&
+      !session.roundHistory.some((round) => RUNNING.has(round.status));
     if (stream.isTty || waiting === "" || waiting === lastWait || !isIdle) return;
     lastWait = waiting;
     lines.settle([waiting]);
