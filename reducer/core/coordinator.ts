@@ -8,7 +8,6 @@ import { type Coordinator, Draft, type Effect, type StoredModel } from "./draft.
 import type { LedgerEvent, RoundKey } from "./events.ts";
 import {
   type Assignment,
-  attendance,
   COMBINER_GRACE_MS,
   emptyLive,
   withAttendance,
@@ -16,13 +15,14 @@ import {
   withLiveSession,
   withoutCombiner,
 } from "./live.ts";
-import type { AdmittedPartial, Fold, RoundEvent } from "./round.ts";
+import type { AdmittedPartial, Fold } from "./round.ts";
 import {
   advanceSession,
   clientArrived,
   commitRound,
   endSession,
   failRound,
+  realign,
   recordValidation,
   resumeSession,
   sessionWakesAtMs,
@@ -163,7 +163,11 @@ function take(draft: Draft, input: Input): void {
     case "partial-admitted":
     case "partial-refused": {
       const { key, ...event } = input;
-      return stepLiveRound(draft, key, event);
+      stepLiveRound(draft, key, event);
+      if (input.kind === "round-reported" || input.kind === "partial-refused") {
+        realign(draft, key.sessionId);
+      }
+      return;
     }
     case "model-stored":
       return commitRound(draft, input.key, input.model);
@@ -199,6 +203,7 @@ function attachCombiner(draft: Draft, input: Extract<Input, { kind: "combiner-at
       const { key, deadlineMs } = live.round;
       if (restarted) stepLiveRound(draft, key, { kind: "combiner-restarted", combiner });
       else draft.send(combiner, { kind: "open-round", key, lease, deadlineMs });
+      realign(draft, sessionId);
     }
     // This combiner may have missed it while it was away.
     const session = draft.state.sessions.get(sessionId);
@@ -234,27 +239,20 @@ function clientsArrived(draft: Draft, combiner: Name, members: readonly Name[]):
 }
 
 function tick(draft: Draft): void {
-  const lost = [...draft.live.combiners.values()].filter(
-    ({ attached, detachedAtMs }) =>
-      attached === undefined && draft.nowMs >= detachedAtMs + COMBINER_GRACE_MS,
-  );
-  const places = attendance(draft.live);
-  for (const { combiner } of lost) {
-    draft.live = withoutCombiner(draft.live, combiner);
-    for (const live of [...draft.live.sessions.values()]) {
-      const { round } = live;
-      const orphans = round?.leases.get(combiner)?.members ?? [];
-      if (round === undefined) continue;
-      stepLiveRound(draft, round.key, { kind: "combiner-lost", combiner });
-      for (const member of orphans) {
-        const place = places.get(member);
-        if (place === undefined) continue;
-        stepLiveRound(draft, round.key, { kind: "client-attended", combiner: place, member });
-      }
-    }
+  for (const { combiner, attached, detachedAtMs } of draft.live.combiners.values()) {
+    const isLost = attached === undefined && draft.nowMs >= detachedAtMs + COMBINER_GRACE_MS;
+    if (isLost) loseCombiner(draft, combiner);
   }
   for (const [sessionId, { round }] of draft.live.sessions) {
-    if (round !== undefined) stepLiveRound(draft, round.key, { kind: "tick" } satisfies RoundEvent);
+    if (round !== undefined) stepLiveRound(draft, round.key, { kind: "tick" });
+    realign(draft, sessionId);
     advanceSession(draft, sessionId);
+  }
+}
+
+function loseCombiner(draft: Draft, combiner: Name): void {
+  draft.live = withoutCombiner(draft.live, combiner);
+  for (const { round } of draft.live.sessions.values()) {
+    if (round !== undefined) stepLiveRound(draft, round.key, { kind: "combiner-lost", combiner });
   }
 }

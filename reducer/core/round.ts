@@ -169,6 +169,12 @@ export function foldedMembers(round: Round): ReadonlyMap<Name, Fold> {
   return new Map([...round.folds.values()].flatMap((folds) => [...folds]));
 }
 
+/** The combiner each leased member's update belongs to. */
+export function leaseHolders(round: Round): ReadonlyMap<Name, Name> {
+  const leases = [...round.leases.values()];
+  return new Map(leases.flatMap(({ members, combiner }) => members.map((m) => [m, combiner])));
+}
+
 /** The combiner a member's update belongs to, if it is leased. */
 export function leaseHolder(round: Round, member: Name): Name | undefined {
   for (const lease of round.leases.values()) {

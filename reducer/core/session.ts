@@ -7,6 +7,7 @@ import { attendance, type LiveSession, VALIDATION_TIMEOUT_MS, withLiveSession } 
 import {
   beginRound,
   grantLeases,
+  leaseHolders,
   type Round,
   type RoundEvent,
   type RoundStep,
@@ -78,6 +79,22 @@ export function clientArrived(
     stepLiveRound(draft, round.key, { kind: "client-attended", combiner, member });
   }
   orderValidation(draft, sessionId, new Map([[member, combiner]]));
+}
+
+/**
+ * Leases follow attendance after a combiner's work was lost: members that had folded there and attend elsewhere by now
+ * were left alone while their folds counted.
+ */
+export function realign(draft: Draft, sessionId: SessionId): void {
+  const { round } = draft.live.sessions.get(sessionId) ?? {};
+  if (round === undefined) return;
+  const places = attendance(draft.live);
+  const holders = leaseHolders(round);
+  for (const member of round.cohort) {
+    const combiner = places.get(member);
+    if (combiner === undefined || holders.get(member) === combiner) continue;
+    stepLiveRound(draft, round.key, { kind: "client-attended", combiner, member });
+  }
 }
 
 /** The merged model is stored: the round is committed, its members may forget, the next one begins. */

@@ -42,7 +42,10 @@ export function transferService(parts: TransferParts) {
   const grants = new GrantQueue();
   const places = new GrantQueue();
 
-  async function source(request: RequestOf<"Transfer.Download">): Promise<DownloadSource> {
+  /** What is asked for, and how to let go of it. */
+  async function source(
+    request: RequestOf<"Transfer.Download">,
+  ): Promise<DownloadSource & { readonly close?: () => Promise<void> }> {
     const { state } = engine.coordinator();
     if (request.subject === "modelHash") {
       const hash = needDigest(request.modelHash);
@@ -70,7 +73,12 @@ export function transferService(parts: TransferParts) {
       stream: MessageWriter<ResponseOf<"Transfer.Download">>,
     ): Promise<void> => {
       const offsetBytes = request.offsetBytes ?? 0;
-      await serveDownload(stream, await source(request), { offsetBytes, clock, places });
+      const opened = await source(request);
+      try {
+        await serveDownload(stream, opened, { offsetBytes, clock, places });
+      } finally {
+        await opened.close?.();
+      }
     },
   };
 }

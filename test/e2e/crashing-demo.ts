@@ -8,7 +8,7 @@ import type { SessionView } from "../../cli/views.ts";
 import { systemClock } from "../../lib/base/clock.ts";
 import { systemRandomness } from "../../lib/base/randomness.ts";
 
-const SMALL: DemoOptions = { ...DEFAULT_DEMO_OPTIONS, rounds: 3, clients: 3, localEpochs: 2 };
+const SMALL: DemoOptions = { ...DEFAULT_DEMO_OPTIONS, rounds: 3, clients: 3, localEpochs: 6 };
 
 /** What is killed, and when: the first time this many updates of the round are folded. */
 export type Crash = { readonly role: RoleName; readonly round: number; readonly folded: number };
@@ -29,7 +29,7 @@ export async function runWithCrash(crash: Crash, seed = SMALL.seed): Promise<Cra
   let last: SessionView | undefined;
   let crashes = 0;
   const restarted: Promise<unknown>[] = [];
-  const result = await runDemo({ ...SMALL, combiners: 2, seed }, context(), {
+  const result = await runDemo({ ...SMALL, combiners: 2, seed, ...(process.env.KEEP ? { keep: process.env.KEEP } : {}) }, context(), {
     onFederation: (federation) => {
       roles = federation.roles;
     },
