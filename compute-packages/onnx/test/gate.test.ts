@@ -304,7 +304,7 @@ test.each<[string, (graph: Open<Graph>, model: Open<ModelFile>) => void, string]
     "graph-outputs-differ",
   ],
   [
-    "an output whose value has another shape",
+    "a value that later nodes miss",
     (g) => Object.assign(firstOf(g, "Sub"), { output: ["unused"] }),
     "operand-refused",
   ],
