@@ -9,6 +9,7 @@ import { wasmEngine } from "../../lib/aggregation/kernel/wasm-engine.ts";
 import { validateUpdate } from "../../lib/aggregation/validate.ts";
 import { MAX_GRANTED_UPLOADS } from "../../lib/base/limits.ts";
 import { layoutOf } from "../../lib/tensors/layout.ts";
+import { median } from "../figures.ts";
 import { startCLoop } from "./c-loop.ts";
 
 export type KernelBenchOptions = {
@@ -133,13 +134,6 @@ async function measure(cases: readonly Case[], runs: number): Promise<ReadonlyMa
     }
   }
   return new Map(cases.map(({ name, bytes }) => [name, bytes / median(times.get(name) ?? [])]));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const high = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] ?? high)) / 2;
 }
 
 function figureOf(name: string, rates: ReadonlyMap<string, number>): KernelFigure {

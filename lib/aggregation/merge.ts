@@ -50,9 +50,7 @@ export function mergeRound(input: MergeInput): MergedRound {
   const model = input.output ?? new Uint8Array(layout.sizeBytes);
   assertInvariant(model.byteLength === layout.sizeBytes, "the output is as long as the base");
   if (aggregator.kind === "fedavg") {
-    stepThrough(input, model, (x, mean) => {
-      for (let i = 0; i < x.length; i++) (x[i] as number) += mean[i] as number;
-    });
+    stepThrough(input, model, addInto);
     return { model };
   }
   assertAdaptiveSettings(aggregator);
@@ -122,9 +120,7 @@ class MeanReader {
       const segment = this.#segments[this.#segmentIndex];
       assertInvariant(segment !== undefined, "as many sums as trainable elements");
       const piece = segment.subarray(this.#at, this.#at + count - filled);
-      for (let i = 0; i < piece.length; i++) {
-        means[filled + i] = (piece[i] as number) / this.#weightSum;
-      }
+      divideInto(means.subarray(filled), piece, this.#weightSum);
       filled += piece.length;
       this.#at += piece.length;
       if (this.#at === segment.length) {
@@ -139,4 +135,12 @@ class MeanReader {
   end(): void {
     assertInvariant(this.#segmentIndex === this.#segments.length, "every sum was used");
   }
+}
+
+function addInto(x: Float64Array, mean: Float64Array): void {
+  for (let i = 0; i < x.length; i++) (x[i] as number) += mean[i] as number;
+}
+
+function divideInto(means: Float64Array, sums: Float64Array, weightSum: number): void {
+  for (let i = 0; i < sums.length; i++) means[i] = (sums[i] as number) / weightSum;
 }

@@ -38,17 +38,13 @@ export function writeFloats(
 ): boolean {
   const sizeBytes = dtypeSizeBytes(dtype);
   assertInvariant(into.byteLength === values.length * sizeBytes, "elements fill bytes");
-  const rounded = roundAll(dtype, values);
-  into.set(new Uint8Array(rounded.buffer, rounded.byteOffset, rounded.byteLength));
-  // x − x is NaN for what is not finite, and NaN stays in a sum.
-  let zero = 0;
-  if (rounded instanceof Uint16Array) {
-    const table = smallFloats(dtype === "F16" ? "F16" : "BF16");
-    for (const bits of rounded) zero += (table[bits] ?? 0) * 0;
-  } else {
-    for (let i = 0; i < rounded.length; i++) zero += (rounded[i] ?? 0) * 0;
-  }
-  return zero === 0;
+  const isAligned = into.byteOffset % sizeBytes === 0;
+  const { buffer, byteOffset } = isAligned ? into : new Uint8Array(into.byteLength);
+  if (dtype === "F32") new Float32Array(buffer, byteOffset, values.length).set(values);
+  else if (dtype === "F64") new Float64Array(buffer, byteOffset, values.length).set(values);
+  else roundInto(new Uint16Array(buffer, byteOffset, values.length), values, dtype);
+  if (!isAligned) into.set(new Uint8Array(buffer, byteOffset));
+  return allFinite(dtype, buffer, byteOffset, values.length);
 }
 
 /** The same bytes at an address that is a multiple of `unitBytes`; copied only if they are not. */
@@ -56,16 +52,35 @@ export function aligned(bytes: Uint8Array, unitBytes: number): Uint8Array {
   return bytes.byteOffset % unitBytes === 0 ? bytes : new Uint8Array(bytes);
 }
 
-function roundAll(
-  dtype: TrainableDtype,
-  values: Float64Array,
-): Uint16Array | Float32Array | Float64Array {
-  if (dtype === "F32") return new Float32Array(values);
-  if (dtype === "F64") return values;
+function roundInto(bits: Uint16Array, values: Float64Array, dtype: "F16" | "BF16"): void {
   const format = dtype === "F16" ? BINARY16 : BFLOAT16;
-  const bits = new Uint16Array(values.length);
-  for (let i = 0; i < bits.length; i++) bits[i] = encodeSmallFloat(values[i] ?? 0, format);
-  return bits;
+  for (let i = 0; i < bits.length; i++) bits[i] = encodeSmallFloat(values[i] as number, format);
+}
+
+/** What is not finite has all bits of its exponent set; a float64 has it in its upper word. */
+function allFinite(
+  dtype: TrainableDtype,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  count: number,
+): boolean {
+  switch (dtype) {
+    case "F16":
+      return noneHas(0x7c00, new Uint16Array(buffer, byteOffset, count));
+    case "BF16":
+      return noneHas(0x7f80, new Uint16Array(buffer, byteOffset, count));
+    case "F32":
+      return noneHas(0x7f800000, new Uint32Array(buffer, byteOffset, count));
+    case "F64":
+      return noneHas(0x7ff00000, new Uint32Array(buffer, byteOffset, count * 2), 1, 2);
+  }
+}
+
+function noneHas(mask: number, words: Uint16Array | Uint32Array, first = 0, stride = 1): boolean {
+  for (let i = first; i < words.length; i += stride) {
+    if (((words[i] as number) & mask) === mask) return false;
+  }
+  return true;
 }
 
 function smallFloats(dtype: "F16" | "BF16"): Float64Array {
