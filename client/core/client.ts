@@ -18,7 +18,7 @@ import {
 } from "./attendance.ts";
 import type { Moment } from "./backoff.ts";
 import type { ClientEffect, Report } from "./effects.ts";
-import type { ClientInput, CombinerMessage, JobOutcome } from "./inputs.ts";
+import type { ClientInput, CombinerMessage, TaskOutcome } from "./inputs.ts";
 import {
   dropUpdates,
   type KeptStep,
@@ -36,7 +36,7 @@ import {
   addTraining,
   addValidation,
   cancelTrainings,
-  endJob,
+  endRun,
   forgetAsking,
   isTraining,
   noWork,
@@ -155,8 +155,8 @@ function take(draft: Draft, input: ClientInput): void {
     case "left":
       if (isCurrentVisit(draft.attendance, input.visit)) leave(draft, input.how);
       return;
-    case "job-ended":
-      return finishJob(draft, input.job, input.outcome);
+    case "run-ended":
+      return finishRun(draft, input.run, input.outcome);
     case "upload-ended":
       draft.kept = uploadEnded(draft.kept, input.upload, input.outcome, moment);
       return;
@@ -202,9 +202,9 @@ function askedToTrain(draft: Draft, task: TrainTask): void {
   const added = addTraining(draft.work, task);
   if (added !== undefined) return draft.doWork(added);
   const tooMany = refusal(
-    "too-many-sessions",
+    "too-many-tasks",
     MAX_SESSIONS + 1,
-    `at most ${MAX_SESSIONS} at a time`,
+    `tasks of at most ${MAX_SESSIONS} sessions`,
   );
   draft.report({ kind: "task-failed", key: task.key, refusals: [tooMany] });
 }
@@ -220,8 +220,8 @@ function leave(draft: Draft, how: Leaving): void {
   draft.attend(left(draft.attendance, how, draft.moment));
 }
 
-function finishJob(draft: Draft, job: number, outcome: JobOutcome): void {
-  const end = endJob(draft.work, job);
+function finishRun(draft: Draft, run: number, outcome: TaskOutcome): void {
+  const end = endRun(draft.work, run);
   if (end === undefined) return;
   draft.work = end.work;
   const { ended } = end;
@@ -230,7 +230,7 @@ function finishJob(draft: Draft, job: number, outcome: JobOutcome): void {
   else if (outcome.kind === "validated") reportValidation(draft, ended, outcome);
 }
 
-function finishTraining(draft: Draft, { task, ...training }: Training, outcome: JobOutcome): void {
+function finishTraining(draft: Draft, { task, ...training }: Training, outcome: TaskOutcome): void {
   const { key, baseModelHash } = task;
   switch (outcome.kind) {
     case "trained": {
@@ -253,7 +253,7 @@ function finishTraining(draft: Draft, { task, ...training }: Training, outcome: 
 function reportValidation(
   draft: Draft,
   { task }: Running,
-  { exampleCount, metrics }: Extract<JobOutcome, { kind: "validated" }>,
+  { exampleCount, metrics }: Extract<TaskOutcome, { kind: "validated" }>,
 ): void {
   if (task.kind !== "validate") return;
   const { sessionId, round, modelHash } = task;
@@ -264,7 +264,7 @@ function stop(draft: Draft): void {
   const { attendance } = draft;
   endRounds(draft, () => true);
   if (draft.work.running?.task.kind === "validate") {
-    draft.effects.push({ kind: "cancel", job: draft.work.running.job });
+    draft.effects.push({ kind: "cancel", run: draft.work.running.run });
   }
   if (isCurrentVisit(attendance, attendance.visit)) {
     draft.effects.push({ kind: "leave", visit: attendance.visit });

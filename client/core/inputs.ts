@@ -14,7 +14,7 @@ export type CombinerMessage =
 
 export type Metrics = readonly { readonly name: string; readonly value: number }[];
 
-export type JobOutcome =
+export type TaskOutcome =
   | { readonly kind: "trained"; readonly update: TrainedUpdate }
   | { readonly kind: "validated"; readonly exampleCount: number; readonly metrics: Metrics }
   /** The task cannot be done: trying again would fail again. */
@@ -28,7 +28,7 @@ export type ClientInput =
   | { readonly kind: "assign-failed" }
   | { readonly kind: "received"; readonly visit: number; readonly message: CombinerMessage }
   | { readonly kind: "left"; readonly visit: number; readonly how: Leaving }
-  | { readonly kind: "job-ended"; readonly job: number; readonly outcome: JobOutcome }
+  | { readonly kind: "run-ended"; readonly run: number; readonly outcome: TaskOutcome }
   | { readonly kind: "upload-ended"; readonly upload: number; readonly outcome: UploadOutcome }
   | { readonly kind: "tick" }
   | { readonly kind: "stop" };

@@ -1,6 +1,6 @@
 /**
  * The tasks of one client: at most one runs, validations go before trainings, and of each session only the newest of
- * either kind counts. A running task is known by its job number until the service says how it ended.
+ * either kind counts. A running task is known by the number of its run until the service says how it ended.
  */
 import type { SessionId } from "../../lib/base/ids.ts";
 import { backoffMs, type Moment } from "./backoff.ts";
@@ -25,7 +25,7 @@ export type Training = {
 };
 
 export type Running = {
-  readonly job: number;
+  readonly run: number;
   /** Its end is awaited, its result is not. */
   readonly cancelled: boolean;
 } & (Training | { readonly task: ValidateTask });
@@ -34,14 +34,14 @@ export type Work = {
   readonly running: Running | undefined;
   readonly validations: ReadonlyMap<SessionId, ValidateTask>;
   readonly trainings: ReadonlyMap<SessionId, Training>;
-  readonly lastJob: number;
+  readonly lastRun: number;
 };
 
 export type WorkEffect =
-  /** Do the task; report "job-ended". */
-  | { readonly kind: "run"; readonly job: number; readonly task: Task }
-  /** Stop it as soon as may be; "job-ended" is still reported. */
-  | { readonly kind: "cancel"; readonly job: number };
+  /** Do the task; report "run-ended". */
+  | { readonly kind: "run"; readonly run: number; readonly task: Task }
+  /** Stop it as soon as may be; "run-ended" is still reported. */
+  | { readonly kind: "cancel"; readonly run: number };
 
 export type WorkStep = { readonly work: Work; readonly effects: readonly WorkEffect[] };
 
@@ -49,7 +49,7 @@ export const noWork: Work = {
   running: undefined,
   validations: new Map(),
   trainings: new Map(),
-  lastJob: 0,
+  lastRun: 0,
 };
 
 /** Puts a validation in the queue, unless one of the same or a later round is there already. */
@@ -101,7 +101,7 @@ export function cancelTrainings(work: Work, isOver: (key: RoundKey) => boolean):
   }
   return {
     work: { ...work, trainings, running: { ...running, cancelled: true } },
-    effects: [{ kind: "cancel", job: running.job }],
+    effects: [{ kind: "cancel", run: running.run }],
   };
 }
 
@@ -116,13 +116,13 @@ export function forgetAsking(work: Work): Work {
   };
 }
 
-/** Takes the job out, so that the next can start. @returns undefined for a job that is not the running one */
-export function endJob(
+/** Takes the run out of the work, so that the next can start. @returns undefined for a run that is not the running one */
+export function endRun(
   work: Work,
-  job: number,
+  run: number,
 ): { readonly work: Work; readonly ended: Running } | undefined {
   const ended = work.running;
-  return ended?.job === job ? { work: { ...work, running: undefined }, ended } : undefined;
+  return ended?.run === run ? { work: { ...work, running: undefined }, ended } : undefined;
 }
 
 /** Puts an interrupted training back, to be tried after a while; not if a later one of its session waits. */
@@ -137,15 +137,15 @@ export function retryTraining(work: Work, training: Training, moment: Moment): W
 /** Starts what is next, if nothing runs. */
 export function startNext(work: Work, { untrustedNowMs }: Moment): WorkStep {
   if (work.running !== undefined) return { work, effects: [] };
-  const job = work.lastJob + 1;
+  const run = work.lastRun + 1;
   const [validation] = work.validations.values();
   if (validation !== undefined) {
     const validations = new Map(work.validations);
     validations.delete(validation.sessionId);
-    const running = { job, cancelled: false, task: validation };
+    const running = { run, cancelled: false, task: validation };
     return {
-      work: { ...work, validations, running, lastJob: job },
-      effects: [{ kind: "run", job, task: validation }],
+      work: { ...work, validations, running, lastRun: run },
+      effects: [{ kind: "run", run, task: validation }],
     };
   }
   const training = [...work.trainings.values()].find((each) => each.notBeforeMs <= untrustedNowMs);
@@ -153,8 +153,8 @@ export function startNext(work: Work, { untrustedNowMs }: Moment): WorkStep {
   const trainings = new Map(work.trainings);
   trainings.delete(training.task.key.sessionId);
   return {
-    work: { ...work, trainings, running: { job, cancelled: false, ...training }, lastJob: job },
-    effects: [{ kind: "run", job, task: training.task }],
+    work: { ...work, trainings, running: { run, cancelled: false, ...training }, lastRun: run },
+    effects: [{ kind: "run", run, task: training.task }],
   };
 }
 

@@ -6,7 +6,7 @@ export class ClientError extends CodedError<
   | "homes-clash"
   | "wrong-assignment"
   | "malformed-task"
-  | "queue-full"
+  | "reports-not-taken"
   | "trainer-crashed"
   | "all-refused"
 > {}

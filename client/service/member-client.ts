@@ -10,13 +10,13 @@ import { TransportError } from "../../lib/transport/transport-error.ts";
 import type { Assignment } from "../core/attendance.ts";
 import { type ClientState, clientWakesAtMs, newClient, stepClient } from "../core/client.ts";
 import type { ClientEffect } from "../core/effects.ts";
-import type { ClientInput, JobOutcome } from "../core/inputs.ts";
+import type { ClientInput, TaskOutcome } from "../core/inputs.ts";
 import type { KeptUpdate, UploadOutcome } from "../core/kept-updates.ts";
 import type { Task } from "../core/task.ts";
 import { ClientError } from "./client-error.ts";
 import type { TaskInputs } from "./task-inputs.ts";
 import type { Trainer } from "./trainer.ts";
-import type { DataId, TrainerJob } from "./trainer-messages.ts";
+import type { DataId, TrainerRequest } from "./trainer-messages.ts";
 import { signUpdateHeader } from "./update-header.ts";
 import { startVisit, type Visit } from "./visit.ts";
 import { parseAssignment, WIRE_VERSION } from "./wire.ts";
@@ -89,13 +89,13 @@ export class MemberClient {
       case "report":
         return this.#visit?.say(effect.report);
       case "run": {
-        const { job, task } = effect;
-        const ended = this.#while(`job ${job}`, (signal) => this.#runTask(task, signal));
-        ended.then((outcome) => this.#give({ kind: "job-ended", job, outcome }));
+        const { run, task } = effect;
+        const ended = this.#while(`run ${run}`, (signal) => this.#runTask(task, signal));
+        ended.then((outcome) => this.#give({ kind: "run-ended", run, outcome }));
         return;
       }
       case "cancel":
-        return this.#abort(`job ${effect.job}`);
+        return this.#abort(`run ${effect.run}`);
       case "upload": {
         const { upload, kept } = effect;
         const ended = this.#while(`upload ${upload}`, (signal) => this.#upload(kept, signal));
@@ -150,7 +150,7 @@ export class MemberClient {
     }
   }
 
-  async #runTask(task: Task, signal: AbortSignal): Promise<JobOutcome> {
+  async #runTask(task: Task, signal: AbortSignal): Promise<TaskOutcome> {
     const { inputs, trainer, clock, log } = this.#parts;
     const fields = taskFields(task);
     const combiner = this.#visit?.connection;
@@ -160,7 +160,7 @@ export class MemberClient {
     try {
       const release = await inputs.hold(task, combiner, signal);
       try {
-        const outcome = await trainer.run(this.#job(task), signal);
+        const outcome = await trainer.run(this.#request(task), signal);
         const durationMs = clock.untrustedNowMs() - startMs;
         const refused = outcome.kind === "failed" ? outcome.refusals.map(({ code }) => code) : [];
         log.info("task.ended", { ...fields, outcome: outcome.kind, durationMs, refused });
@@ -177,7 +177,7 @@ export class MemberClient {
     }
   }
 
-  #job(task: Task): TrainerJob {
+  #request(task: Task): TrainerRequest {
     const { data, membership } = this.#parts;
     const { packageDigest } = task;
     if (task.kind === "validate") {
@@ -222,7 +222,7 @@ const PASSING_REFUSALS: ReadonlySet<string> = new Set([
 ]);
 
 /** Package or model did not come, or the trainer was lost: whether another try may do better. */
-function failedTask(error: unknown): JobOutcome {
+function failedTask(error: unknown): TaskOutcome {
   if (error instanceof TransportError || error instanceof ClientError)
     return { kind: "interrupted" };
   if (error instanceof RefusedError) {

@@ -55,9 +55,8 @@ export async function startClients(
     const failed = allFailed(members);
     // Settled before anybody listens to it, in the happy case of a stop.
     failed.catch(() => {});
-    const settled = members.map((each) => Promise.race([each.ready, each.failed]));
-    await Promise.race([Promise.all(settled), failed, aborted(signal)]);
-    return { ready: { members: members.map(({ member }) => member) }, stop, failed };
+    const welcomed = await Promise.race([welcomedMembers(members), failed, aborted(signal)]);
+    return { ready: { members: welcomed }, stop, failed };
   } catch (error) {
     await stop();
     throw error;
@@ -133,6 +132,14 @@ function startMember(
       membership?.close();
     },
   };
+}
+
+/** The members that a combiner welcomed, once none is left of which that is still open. */
+async function welcomedMembers(members: readonly RunningMember[]): Promise<readonly string[]> {
+  const settled = members.map(({ member, ready, failed }) =>
+    Promise.race([ready.then(() => [member]), failed.then(() => [])]),
+  );
+  return (await Promise.all(settled)).flat();
 }
 
 /** Rejects when no member is left. */

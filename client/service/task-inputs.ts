@@ -30,7 +30,11 @@ export function openTaskInputs(given: {
   const cache = openPackageCache(path.join(given.home, "cache", "packages"), clock);
 
   async function fetchPackage(digest: Digest, signal: AbortSignal): Promise<Uint8Array> {
-    const cached = await cache.read(digest);
+    // A cache that fails costs a download, not a round.
+    const cached = await cache.read(digest).catch((error: unknown) => {
+      log.warn("package.not-cached", { packageDigest: digest, error: describeError(error) });
+      return undefined;
+    });
     if (cached !== undefined) return cached;
     const archive = await receiveDownload(reducer, {
       kind: "package",
@@ -40,7 +44,6 @@ export function openTaskInputs(given: {
       signal,
     });
     log.info("package.fetched", { packageDigest: digest, sizeBytes: archive.byteLength });
-    // A cache that cannot be written costs a download, not a round.
     await cache.write(digest, archive).catch((error: unknown) => {
       log.warn("package.not-cached", { packageDigest: digest, error: describeError(error) });
     });

@@ -13,7 +13,7 @@ type Inputs = {
 /** One loaded data file; counts from 1. */
 export type DataId = number;
 
-export type TrainJob = Inputs & {
+export type TrainRequest = Inputs & {
   readonly kind: "train";
   /** 32 bytes. */
   readonly seed: Uint8Array;
@@ -22,9 +22,9 @@ export type TrainJob = Inputs & {
   readonly limits: UpdateLimits;
 };
 
-export type ValidateJob = Inputs & { readonly kind: "validate" };
+export type ValidateRequest = Inputs & { readonly kind: "validate" };
 
-export type TrainerJob = TrainJob | ValidateJob;
+export type TrainerRequest = TrainRequest | ValidateRequest;
 
 export type HeldKind = "package" | "model";
 
@@ -41,12 +41,12 @@ export type ToTrainer =
   /** One at a time. */
   | {
       readonly kind: "run";
-      readonly job: TrainerJob;
+      readonly request: TrainerRequest;
       /** One Int32; set to 1 to cancel. */
       readonly cancelFlag: SharedArrayBuffer;
     };
 
-export type JobResult =
+export type TrainerResult =
   | {
       readonly kind: "trained";
       readonly update: {
@@ -67,4 +67,4 @@ export type JobResult =
 export type FromTrainer =
   | { readonly kind: "data-loaded"; readonly data: DataId }
   | { readonly kind: "data-unreadable"; readonly data: DataId; readonly message: string }
-  | { readonly kind: "ended"; readonly result: JobResult };
+  | { readonly kind: "ended"; readonly result: TrainerResult };

@@ -9,7 +9,13 @@ import { CodedError, type Refusal, RefusedError, refusal } from "../../lib/base/
 import { trainableLayout } from "../../lib/tensors/layout.ts";
 import { MAX_FILE_BYTES } from "../../lib/tensors/limits.ts";
 import { parseModel } from "../../lib/tensors/safetensors.ts";
-import type { DataId, HeldKind, JobResult, TrainerJob, TrainJob } from "./trainer-messages.ts";
+import type {
+  DataId,
+  HeldKind,
+  TrainerRequest,
+  TrainerResult,
+  TrainRequest,
+} from "./trainer-messages.ts";
 
 /** Packages at work on data, ready for the next round. */
 export const MAX_OPEN_RUNNERS = 64;
@@ -40,12 +46,12 @@ export class TrainerTasks {
    * Does a task whose package and model are held.
    * @throws what is no refusal of package, data, settings or result: a bug, on which the trainer stops
    */
-  async run(job: TrainerJob, isCancelled: () => boolean): Promise<JobResult> {
+  async run(request: TrainerRequest, isCancelled: () => boolean): Promise<TrainerResult> {
     try {
-      const runner = await this.#runner(job);
-      const model = this.#held.model.get(job.modelHash);
-      if (model === undefined) throw new RefusedError(notHeld("model", job.modelHash));
-      if (job.kind === "train") return await train(runner, job, model, isCancelled);
+      const runner = await this.#runner(request);
+      const model = this.#held.model.get(request.modelHash);
+      if (model === undefined) throw new RefusedError(notHeld("model", request.modelHash));
+      if (request.kind === "train") return await train(runner, request, model, isCancelled);
       return { kind: "validated", ...(await runner.validate(model, isCancelled)) };
     } catch (error) {
       if (error instanceof CodedError && error.code === "cancelled") return { kind: "cancelled" };
@@ -53,7 +59,7 @@ export class TrainerTasks {
     }
   }
 
-  async #runner({ packageDigest, data }: TrainerJob): Promise<OnnxRunner> {
+  async #runner({ packageDigest, data }: TrainerRequest): Promise<OnnxRunner> {
     const key = `${packageDigest} ${data}`;
     const found = this.#runners.get(key) ?? (await this.#open(packageDigest, data));
     this.#runners.delete(key);
@@ -85,11 +91,11 @@ export class TrainerTasks {
 
 async function train(
   runner: OnnxRunner,
-  job: TrainJob,
+  request: TrainRequest,
   model: Uint8Array,
   isCancelled: () => boolean,
-): Promise<JobResult> {
-  const { seed, proximalMu, hyperparameters, limits } = job;
+): Promise<TrainerResult> {
+  const { seed, proximalMu, hyperparameters, limits } = request;
   const trained = await runner.train({ model, seed, proximalMu, hyperparameters, isCancelled });
   const { update: body, exampleCount } = trained;
   // What the combiner would refuse is not worth its way there.
@@ -121,6 +127,6 @@ function reasonsOf(error: unknown): readonly Refusal[] {
   return [refusal(error.code, error.message, "package, model and data that fit together")];
 }
 
-/** A job says what it needs before it comes; only a restart of the trainer loses that. */
+/** A request says what it needs before it comes; only a restart of the trainer loses that. */
 const notHeld = (what: HeldKind, digest: Digest): Refusal =>
   refusal(`${what}-not-held`, digest, what);

@@ -34,7 +34,7 @@ async function take(message: ToTrainer): Promise<void> {
       return tasks.drop(message.what, message.digest);
     case "run": {
       const flag = new Int32Array(message.cancelFlag);
-      const result = await tasks.run(message.job, () => Atomics.load(flag, 0) !== 0);
+      const result = await tasks.run(message.request, () => Atomics.load(flag, 0) !== 0);
       return send({ kind: "ended", result });
     }
   }

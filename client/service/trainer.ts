@@ -1,6 +1,6 @@
 /**
- * The service's side of the trainer thread, which all members of the process share: one job at a time, validations
- * first. A thread that crashes fails the job it was at, and is started anew when the next one comes.
+ * The service's side of the trainer thread, which all members of the process share: one task at a time, validations
+ * first. A thread that crashes fails the task it was at, and is started anew when the next one comes.
  */
 import { Worker } from "node:worker_threads";
 import { disableTelemetry } from "../../compute-packages/onnx/ort.ts";
@@ -8,7 +8,13 @@ import { describeError, type Log } from "../../lib/base/log.ts";
 import { assertInvariant, refusal } from "../../lib/base/refusal.ts";
 import { ClientError } from "./client-error.ts";
 import { type HeldInputs, trackHeldInputs } from "./held-inputs.ts";
-import type { DataId, FromTrainer, JobResult, ToTrainer, TrainerJob } from "./trainer-messages.ts";
+import type {
+  DataId,
+  FromTrainer,
+  ToTrainer,
+  TrainerRequest,
+  TrainerResult,
+} from "./trainer-messages.ts";
 
 /** JavaScript's share of the thread; tensors lie outside it. */
 export const TRAINER_LIMITS = { maxOldGenerationSizeMb: 1024, stackSizeMb: 4 };
@@ -18,19 +24,19 @@ export type Trainer = {
   readonly loadData: (path: string) => Promise<DataId>;
   readonly hold: HeldInputs["hold"];
   /**
-   * Does a job whose package and model are held.
+   * Does a task whose package and model are held.
    * @param signal  cancels it, between epochs if it is under way
-   * @throws ClientError "trainer-crashed" if the thread was lost while the job waited: worth another try
+   * @throws ClientError "trainer-crashed" if the thread was lost while the task waited: worth another try
    */
-  readonly run: (job: TrainerJob, signal: AbortSignal) => Promise<JobResult>;
+  readonly run: (request: TrainerRequest, signal: AbortSignal) => Promise<TrainerResult>;
   /** Cancels everything and ends the thread. */
   readonly close: () => Promise<void>;
 };
 
 type Pending = {
-  readonly job: TrainerJob;
+  readonly request: TrainerRequest;
   readonly cancelFlag: SharedArrayBuffer;
-  readonly resolve: (result: JobResult) => void;
+  readonly resolve: (result: TrainerResult) => void;
   readonly reject: (error: Error) => void;
 };
 
@@ -75,12 +81,12 @@ class TrainerThread implements Trainer {
     return data;
   }
 
-  run(job: TrainerJob, signal: AbortSignal): Promise<JobResult> {
+  run(request: TrainerRequest, signal: AbortSignal): Promise<TrainerResult> {
     if (signal.aborted || this.#closed) return Promise.resolve({ kind: "cancelled" });
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     let cancel = (): void => {};
-    const result = new Promise<JobResult>((resolve, reject) => {
-      const pending = { job, cancelFlag, resolve, reject };
+    const result = new Promise<TrainerResult>((resolve, reject) => {
+      const pending = { request, cancelFlag, resolve, reject };
       cancel = () => this.#cancel(pending);
       this.#queue.push(pending);
     });
@@ -110,11 +116,11 @@ class TrainerThread implements Trainer {
 
   #startNext(): void {
     if (this.#current !== undefined || this.#closed) return;
-    const next = this.#queue.find(({ job }) => job.kind === "validate") ?? this.#queue[0];
+    const next = this.#queue.find(({ request }) => request.kind === "validate") ?? this.#queue[0];
     if (next === undefined) return;
     this.#queue = this.#queue.filter((each) => each !== next);
     this.#current = next;
-    this.#post({ kind: "run", job: next.job, cancelFlag: next.cancelFlag });
+    this.#post({ kind: "run", request: next.request, cancelFlag: next.cancelFlag });
   }
 
   #post(message: ToTrainer): void {
@@ -141,7 +147,7 @@ class TrainerThread implements Trainer {
   #take(message: FromTrainer): void {
     if (message.kind === "ended") {
       const ended = this.#current;
-      assertInvariant(ended !== undefined, "the trainer ends the job it was given");
+      assertInvariant(ended !== undefined, "the trainer ends the task it was given");
       this.#current = undefined;
       ended.resolve(message.result);
       return this.#startNext();

@@ -87,7 +87,9 @@ export function startVisit(options: VisitOptions): Visit {
     connection,
     say: (report) => {
       if (isOver || reports.push(report)) return;
-      left("failed", new ClientError("queue-full", "the combiner does not take our reports"));
+      const error = new ClientError("reports-not-taken", "the combiner does not take our reports");
+      // Later: whoever says something does not expect an answer before it is done.
+      queueMicrotask(() => left("failed", error));
     },
     end: close,
   };

@@ -4,7 +4,7 @@ import { type Digest, digestOf, type Name, type SessionId } from "../../lib/base
 import type { Assignment, Leaving } from "../core/attendance.ts";
 import { type ClientState, clientWakesAtMs, newClient, stepClient } from "../core/client.ts";
 import type { ClientEffect, Report } from "../core/effects.ts";
-import type { ClientInput, CombinerMessage, JobOutcome } from "../core/inputs.ts";
+import type { ClientInput, CombinerMessage, TaskOutcome } from "../core/inputs.ts";
 import type { UploadOutcome } from "../core/kept-updates.ts";
 import type { RoundKey, TrainTask, ValidateTask } from "../core/task.ts";
 
@@ -40,7 +40,7 @@ export const validateTask = (round: number, session = 0): ValidateTask => ({
   packageDigest: fakeDigest("package"),
 });
 
-export const trainedOutcome = (key: RoundKey): JobOutcome => ({
+export const trainedOutcome = (key: RoundKey): TaskOutcome => ({
   kind: "trained",
   update: {
     body: new Uint8Array(4),
@@ -125,8 +125,8 @@ export class ClientWorld {
     return this.give({ kind: "left", visit: this.visit, how });
   }
 
-  endJob(outcome: JobOutcome) {
-    return this.give({ kind: "job-ended", job: this.state.work.running?.job ?? 0, outcome });
+  endRun(outcome: TaskOutcome) {
+    return this.give({ kind: "run-ended", run: this.state.work.running?.run ?? 0, outcome });
   }
 
   endUpload(outcome: UploadOutcome) {
@@ -136,7 +136,7 @@ export class ClientWorld {
   /** A round up to its staged update. */
   trainAndStage(key: RoundKey): this {
     this.receive(trainTask(key));
-    this.endJob(trainedOutcome(key));
+    this.endRun(trainedOutcome(key));
     this.endUpload({ kind: "staged" });
     return this;
   }

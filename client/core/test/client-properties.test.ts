@@ -9,7 +9,7 @@ import {
   trainTask,
   validateTask,
 } from "../../testing/client-world.ts";
-import type { ClientInput, CombinerMessage, JobOutcome } from "../inputs.ts";
+import type { ClientInput, CombinerMessage, TaskOutcome } from "../inputs.ts";
 import type { UploadOutcome } from "../kept-updates.ts";
 import { MAX_SESSIONS, type RoundKey } from "../task.ts";
 
@@ -28,9 +28,9 @@ const messages: fc.Arbitrary<CombinerMessage> = fc.oneof(
   keys.map((key) => ({ kind: "cancel", key }) as const),
   keys.map((key) => ({ kind: "committed", key }) as const),
 );
-const jobOutcomes: fc.Arbitrary<JobOutcome> = fc.oneof(
+const taskOutcomes: fc.Arbitrary<TaskOutcome> = fc.oneof(
   keys.map(trainedOutcome),
-  fc.constantFrom<JobOutcome>(
+  fc.constantFrom<TaskOutcome>(
     { kind: "interrupted" },
     { kind: "cancelled" },
     { kind: "failed", refusals: [] },
@@ -57,9 +57,9 @@ const anyInput: fc.Arbitrary<(world: ClientWorld) => ClientInput> = fc.oneof(
   fc
     .tuple(offset, fc.constantFrom("reassigned", "ended", "failed"))
     .map(([o, how]) => (w: ClientWorld) => ({ kind: "left", visit: w.visit + o, how })),
-  fc.tuple(offset, jobOutcomes).map(([o, outcome]) => (w: ClientWorld) => ({
-    kind: "job-ended",
-    job: w.state.work.lastJob + o,
+  fc.tuple(offset, taskOutcomes).map(([o, outcome]) => (w: ClientWorld) => ({
+    kind: "run-ended",
+    run: w.state.work.lastRun + o,
     outcome,
   })),
   fc.tuple(offset, uploadOutcomes).map(([o, outcome]) => (w: ClientWorld) => ({
@@ -69,7 +69,7 @@ const anyInput: fc.Arbitrary<(world: ClientWorld) => ClientInput> = fc.oneof(
   })),
 ) as fc.Arbitrary<(world: ClientWorld) => ClientInput>;
 
-test("whatever happens in whatever order, one job runs, one upload goes, and nothing grows", () => {
+test("whatever happens in whatever order, one task runs, one upload goes, and nothing grows", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(anyInput, fc.nat(3000)), { maxLength: 200 }), (inputs) => {
       const world = new ClientWorld();
@@ -77,14 +77,14 @@ test("whatever happens in whatever order, one job runs, one upload goes, and not
       for (const [input, delayMs] of inputs) {
         world.nowMs += delayMs;
         const given = input(world);
-        if (given.kind === "job-ended" && given.job === running) running = undefined;
+        if (given.kind === "run-ended" && given.run === running) running = undefined;
         world.give(given);
         for (const effect of world.news()) {
           if (effect.kind === "run") {
             expect(running).toBeUndefined();
-            running = effect.job;
+            running = effect.run;
           }
-          if (effect.kind === "cancel") expect(effect.job).toBe(running);
+          if (effect.kind === "cancel") expect(effect.run).toBe(running);
           if (effect.kind === "upload") expect(world.state.kept.upload?.id).toBe(effect.upload);
           if (effect.kind === "upload" || effect.kind === "report") {
             expect(world.state.attendance.kind).toBe("attending");
@@ -130,7 +130,7 @@ function driveRound(world: ClientWorld, key: RoundKey, plan: Fault[]): void {
     } else if (fault === "lose-combiner") {
       world.leave("failed");
     } else if (work.running !== undefined) {
-      world.endJob(fault === "interrupt" ? { kind: "interrupted" } : trainedOutcome(key));
+      world.endRun(fault === "interrupt" ? { kind: "interrupted" } : trainedOutcome(key));
     } else if (kept.upload === undefined) {
       world.wake();
     } else if (fault === "break-upload" || fault === "busy") {

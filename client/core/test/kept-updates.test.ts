@@ -22,7 +22,7 @@ const broken: UploadOutcome = { kind: "broken" };
 function uploading(): ClientWorld {
   const world = new ClientWorld().attend();
   world.receive(trainTask(roundKey(1)));
-  world.endJob(trainedOutcome(roundKey(1)));
+  world.endRun(trainedOutcome(roundKey(1)));
   return world;
 }
 const keptOf = (world: ClientWorld) => world.state.kept.bySession.get(sessionOf(0));
@@ -162,7 +162,7 @@ describe("bounds", () => {
     const world = uploading();
     for (const session of [1, 2]) {
       world.receive(trainTask(roundKey(1, 1, session)));
-      expect(world.endJob(trainedOutcome(roundKey(1, 1, session)))).toEqual([]);
+      expect(world.endRun(trainedOutcome(roundKey(1, 1, session)))).toEqual([]);
     }
     expect(world.endUpload(staged)).toEqual(["upload"]);
     expect(world.latest("upload")?.kept.key).toEqual(roundKey(1, 1, 1));

@@ -10,23 +10,23 @@ import {
   validateTask,
 } from "../../testing/client-world.ts";
 import { LASTING_VISIT_MS } from "../attendance.ts";
-import type { JobOutcome } from "../inputs.ts";
+import type { TaskOutcome } from "../inputs.ts";
 import { MAX_SESSIONS } from "../task.ts";
 
 const attending = () => new ClientWorld().attend();
-const validated: JobOutcome = {
+const validated: TaskOutcome = {
   kind: "validated",
   exampleCount: 5,
   metrics: [{ name: "loss", value: 0.5 }],
 };
-const failed: JobOutcome = { kind: "failed", refusals: [refusal("data-empty", 0, 1)] };
+const failed: TaskOutcome = { kind: "failed", refusals: [refusal("data-empty", 0, 1)] };
 
 describe("training", () => {
   test("starts at once, says so, and uploads what it made", () => {
     const world = attending();
     expect(world.receive(trainTask(roundKey(1)))).toEqual(["run", "report"]);
     expect(world.reports).toEqual([{ kind: "task-started", key: roundKey(1) }]);
-    expect(world.endJob(trainedOutcome(roundKey(1)))).toEqual(["upload"]);
+    expect(world.endRun(trainedOutcome(roundKey(1)))).toEqual(["upload"]);
     expect(world.latest("upload")?.kept.update.exampleCount).toBe(7);
   });
 
@@ -34,7 +34,7 @@ describe("training", () => {
     const world = attending();
     world.receive(trainTask(roundKey(1)));
     expect(world.receive(trainTask(roundKey(1)))).toEqual([]);
-    expect(world.endJob(trainedOutcome(roundKey(1)))).toEqual(["upload"]);
+    expect(world.endRun(trainedOutcome(roundKey(1)))).toEqual(["upload"]);
     expect(world.state.work.running).toBeUndefined();
   });
 
@@ -45,7 +45,7 @@ describe("training", () => {
     const world = attending();
     world.receive(trainTask(roundKey(2, 2)));
     expect(world.receive(trainTask(later))).toEqual(["cancel"]);
-    expect(world.endJob(trainedOutcome(roundKey(2, 2)))).toEqual(["run", "report"]);
+    expect(world.endRun(trainedOutcome(roundKey(2, 2)))).toEqual(["run", "report"]);
     expect(world.latest("run")?.task).toEqual(trainTask(later));
     expect(world.all("upload")).toEqual([]);
   });
@@ -58,9 +58,9 @@ describe("training", () => {
     world.receive(validateTask(1));
     world.receive(trainTask(roundKey(2, 2)));
     expect(world.receive(trainTask(earlier))).toEqual([]);
-    world.endJob(validated);
+    world.endRun(validated);
     expect(world.receive(trainTask(earlier))).toEqual([]);
-    world.endJob(trainedOutcome(roundKey(2, 2)));
+    world.endRun(trainedOutcome(roundKey(2, 2)));
     expect(world.receive(trainTask(earlier))).toEqual([]);
     expect(world.all("run")).toHaveLength(2);
   });
@@ -68,7 +68,7 @@ describe("training", () => {
   test("a task that cannot be done is reported with every reason, and the client stays", () => {
     const world = attending();
     world.receive(trainTask(roundKey(1)));
-    expect(world.endJob(failed)).toEqual(["report"]);
+    expect(world.endRun(failed)).toEqual(["report"]);
     expect(world.reports.at(-1)).toEqual({
       kind: "task-failed",
       key: roundKey(1),
@@ -80,10 +80,10 @@ describe("training", () => {
   test("a task whose inputs cannot be had is tried again, ever more rarely", () => {
     const world = attending();
     world.receive(trainTask(roundKey(1)));
-    expect(world.endJob({ kind: "interrupted" })).toEqual([]);
+    expect(world.endRun({ kind: "interrupted" })).toEqual([]);
     expect(world.advance(249)).toEqual([]);
     expect(world.advance(1)).toEqual(["run", "report"]);
-    world.endJob({ kind: "interrupted" });
+    world.endRun({ kind: "interrupted" });
     expect(world.advance(499)).toEqual([]);
     expect(world.advance(1)).toEqual(["run", "report"]);
   });
@@ -92,9 +92,9 @@ describe("training", () => {
     const world = attending();
     world.receive(trainTask(roundKey(1)));
     world.receive(trainTask(roundKey(2)));
-    world.endJob({ kind: "interrupted" });
+    world.endRun({ kind: "interrupted" });
     expect(world.latest("run")?.task).toEqual(trainTask(roundKey(2)));
-    world.endJob(trainedOutcome(roundKey(2)));
+    world.endRun(trainedOutcome(roundKey(2)));
     world.advance(60_000);
     expect(world.all("run")).toHaveLength(2);
   });
@@ -107,11 +107,11 @@ describe("training", () => {
     const running = attending();
     running.receive(trainTask(roundKey(1)));
     expect(running.receive(message)).toEqual(["cancel"]);
-    expect(running.endJob({ kind: "cancelled" })).toEqual([]);
+    expect(running.endRun({ kind: "cancelled" })).toEqual([]);
 
     const interrupted = attending();
     interrupted.receive(trainTask(roundKey(1)));
-    interrupted.endJob({ kind: "interrupted" });
+    interrupted.endRun({ kind: "interrupted" });
     interrupted.receive(message);
     expect(interrupted.advance(60_000)).toEqual([]);
 
@@ -129,7 +129,7 @@ describe("training", () => {
     const world = attending();
     world.receive(trainTask(roundKey(1)));
     expect(world.receive(message)).toEqual([]);
-    expect(world.endJob(trainedOutcome(roundKey(1)))).toEqual(["upload"]);
+    expect(world.endRun(trainedOutcome(roundKey(1)))).toEqual(["upload"]);
   });
 
   test("a task that was cancelled and is asked for again runs anew", () => {
@@ -137,7 +137,7 @@ describe("training", () => {
     world.receive(trainTask(roundKey(1)));
     world.receive({ kind: "cancel", key: roundKey(1) });
     expect(world.receive(trainTask(roundKey(1)))).toEqual([]);
-    expect(world.endJob({ kind: "cancelled" })).toEqual(["run", "report"]);
+    expect(world.endRun({ kind: "cancelled" })).toEqual(["run", "report"]);
   });
 });
 
@@ -145,7 +145,7 @@ describe("validation", () => {
   test("is reported under the model it was made on", () => {
     const world = attending();
     expect(world.receive(validateTask(3))).toEqual(["run"]);
-    expect(world.endJob(validated)).toEqual(["report"]);
+    expect(world.endRun(validated)).toEqual(["report"]);
     expect(world.reports).toEqual([
       {
         kind: "validation-report",
@@ -163,16 +163,16 @@ describe("validation", () => {
     world.receive(trainTask(roundKey(1, 1, 1)));
     world.receive(trainTask(roundKey(2)));
     world.receive(validateTask(1));
-    world.endJob(failed);
+    world.endRun(failed);
     expect(world.latest("run")?.task).toEqual(validateTask(1));
-    world.endJob(validated);
+    world.endRun(validated);
     expect(world.latest("run")?.task).toEqual(trainTask(roundKey(2)));
   });
 
   test("that fails is told to nobody", () => {
     const world = attending();
     world.receive(validateTask(1));
-    expect(world.endJob(failed)).toEqual([]);
+    expect(world.endRun(failed)).toEqual([]);
     expect(world.reports).toEqual([]);
   });
 
@@ -182,8 +182,8 @@ describe("validation", () => {
     world.receive(validateTask(2));
     world.receive(validateTask(4));
     world.receive(validateTask(3));
-    world.endJob(validated);
-    world.endJob(validated);
+    world.endRun(validated);
+    world.endRun(validated);
     expect(world.all("run").map(({ task }) => task)).toEqual([validateTask(2), validateTask(4)]);
   });
 });
@@ -194,7 +194,7 @@ describe("when the combiner is lost", () => {
     world.receive(trainTask(roundKey(1)));
     world.advance(LASTING_VISIT_MS);
     expect(world.leave("failed")).toEqual(["assign"]);
-    expect(world.endJob(trainedOutcome(roundKey(1)))).toEqual([]);
+    expect(world.endRun(trainedOutcome(roundKey(1)))).toEqual([]);
     world.attend("combiner-1");
     expect(world.receive(trainTask(roundKey(1)))).toEqual(["upload"]);
     expect(world.all("run")).toHaveLength(1);
@@ -205,7 +205,7 @@ describe("when the combiner is lost", () => {
     world.receive(trainTask(roundKey(1)));
     world.leave("failed");
     world.attend("combiner-1").receive(trainTask(roundKey(1)));
-    expect(world.endJob(trainedOutcome(roundKey(1)))).toEqual(["upload"]);
+    expect(world.endRun(trainedOutcome(roundKey(1)))).toEqual(["upload"]);
   });
 
   test("waiting tasks are forgotten: the next combiner pushes what counts", () => {
@@ -214,7 +214,7 @@ describe("when the combiner is lost", () => {
     world.receive(trainTask(roundKey(1)));
     world.receive(validateTask(1));
     world.leave("failed");
-    world.endJob(trainedOutcome(roundKey(1, 1, 1)));
+    world.endRun(trainedOutcome(roundKey(1, 1, 1)));
     expect(world.state.work.running).toBeUndefined();
   });
 
@@ -222,7 +222,7 @@ describe("when the combiner is lost", () => {
     const world = attending();
     world.receive(trainTask(roundKey(1)));
     world.leave("failed");
-    world.endJob({ kind: "interrupted" });
+    world.endRun({ kind: "interrupted" });
     world.attend("combiner-1");
     expect(world.all("run")).toHaveLength(1);
     expect(world.receive(trainTask(roundKey(1)))).toEqual(["run", "report"]);
@@ -232,9 +232,9 @@ describe("when the combiner is lost", () => {
     const world = attending();
     world.receive(trainTask(roundKey(1)));
     world.leave("failed");
-    expect(world.endJob(failed)).toEqual([]);
+    expect(world.endRun(failed)).toEqual([]);
     world.attend("combiner-1").receive(trainTask(roundKey(1)));
-    expect(world.endJob(failed)).toEqual(["report"]);
+    expect(world.endRun(failed)).toEqual(["report"]);
   });
 });
 
@@ -248,7 +248,7 @@ describe("bounds", () => {
     expect(world.receive(trainTask(roundKey(1, 1, MAX_SESSIONS + 1)))).toEqual(["report"]);
     const report = world.reports.at(-1);
     expect(report?.kind === "task-failed" && report.refusals.map(({ code }) => code)).toEqual([
-      "too-many-sessions",
+      "too-many-tasks",
     ]);
     expect(world.state.work.trainings.size).toBe(MAX_SESSIONS);
   });
@@ -272,7 +272,7 @@ describe("stop", () => {
   test("cancels what runs, aborts what is uploaded and leaves", () => {
     const world = attending();
     world.receive(trainTask(roundKey(1)));
-    world.endJob(trainedOutcome(roundKey(1)));
+    world.endRun(trainedOutcome(roundKey(1)));
     world.receive(trainTask(roundKey(1, 1, 1)));
     expect([...world.give({ kind: "stop" })].sort()).toEqual(["abort-upload", "cancel", "leave"]);
     const validating = attending();

@@ -315,7 +315,7 @@ describe("several members in one process", () => {
       await federation.enrol("bob", tinyData()),
       await federation.enrol("alice", tinyData()),
     );
-    await client.started;
+    expect((await client.started).ready).toEqual({ members: ["alice"] });
     const line = await client.log.take(logged("member.refused"));
     expect(line).toMatchObject({ fields: { member: "bob" } });
     combiner.push("alice", pushTrain(roundKey(1), task));

@@ -14,7 +14,7 @@ import {
 } from "../../testing/tiny-package.ts";
 import { bundleForTests } from "../../testing/trainer-bundle.ts";
 import { openTrainer, type Trainer } from "../trainer.ts";
-import type { DataId, JobResult, TrainJob, ValidateJob } from "../trainer-messages.ts";
+import type { DataId, TrainerResult, TrainRequest, ValidateRequest } from "../trainer-messages.ts";
 
 const bundle = bundleForTests({ "client-trainer": "trainer-worker.ts" });
 const archive = tinyPackage();
@@ -48,7 +48,7 @@ async function hold(): Promise<void> {
   await trainer.hold("model", modelHash, async () => model.slice());
 }
 
-const trainJob = (data: DataId, changes: Partial<TrainJob> = {}): TrainJob => ({
+const trainRequest = (data: DataId, changes: Partial<TrainRequest> = {}): TrainRequest => ({
   kind: "train",
   data,
   packageDigest,
@@ -59,22 +59,22 @@ const trainJob = (data: DataId, changes: Partial<TrainJob> = {}): TrainJob => ({
   limits: { elementBound: 8, weightCap: 1000, gridExponent: 20 },
   ...changes,
 });
-const validateJob = (data: DataId): ValidateJob => ({
+const validateRequest = (data: DataId): ValidateRequest => ({
   kind: "validate",
   data,
   packageDigest,
   modelHash,
 });
-const longJob = (data: DataId) =>
-  trainJob(data, {
+const longRequest = (data: DataId) =>
+  trainRequest(data, {
     hyperparameters: { localEpochs: 1000 },
     limits: { elementBound: 1e9, weightCap: 1e6, gridExponent: 1 },
   });
 
-const codesOf = (result: JobResult) =>
+const codesOf = (result: TrainerResult) =>
   result.kind === "failed" ? result.refusals.map(({ code }) => code) : result.kind;
 
-function updateOf(result: JobResult) {
+function updateOf(result: TrainerResult) {
   if (result.kind !== "trained") throw new Error(JSON.stringify(result));
   return result.update;
 }
@@ -82,11 +82,11 @@ function updateOf(result: JobResult) {
 describe("training", () => {
   test("gives the same bytes for the same seed, in this trainer and in a fresh one", async () => {
     const data = await open();
-    const first = updateOf(await trainer.run(trainJob(data), never));
-    const second = updateOf(await trainer.run(trainJob(data), never));
+    const first = updateOf(await trainer.run(trainRequest(data), never));
+    const second = updateOf(await trainer.run(trainRequest(data), never));
     await trainer.close();
     const fresh = await open();
-    const third = updateOf(await trainer.run(trainJob(fresh), never));
+    const third = updateOf(await trainer.run(trainRequest(fresh), never));
     expect(first.digest).toBe(digestOf(first.body));
     expect([second.digest, third.digest]).toEqual([first.digest, first.digest]);
     expect(first.exampleCount).toBe(TINY_EXAMPLES);
@@ -95,13 +95,13 @@ describe("training", () => {
 
   test("another seed gives another update", async () => {
     const data = await open();
-    const first = updateOf(await trainer.run(trainJob(data), never));
+    const first = updateOf(await trainer.run(trainRequest(data), never));
     const seed = new Uint8Array(32).fill(8);
-    const second = updateOf(await trainer.run(trainJob(data, { seed }), never));
+    const second = updateOf(await trainer.run(trainRequest(data, { seed }), never));
     expect(second.digest).not.toBe(first.digest);
   });
 
-  test.each<[string, string, Partial<TrainJob>, readonly string[]]>([
+  test.each<[string, string, Partial<TrainRequest>, readonly string[]]>([
     ["data of another shape", "misfit.safetensors", {}, ["data-shape-differs"]],
     ["a file that only looks like .npz", "torn.npz", {}, ["data-not-readable"]],
     [
@@ -142,14 +142,14 @@ describe("training", () => {
     ],
   ])("%s is a refusal with its code", async (_, file, changes, codes) => {
     const data = await open(file);
-    expect(codesOf(await trainer.run(trainJob(data, changes), never))).toEqual(codes);
+    expect(codesOf(await trainer.run(trainRequest(data, changes), never))).toEqual(codes);
   });
 });
 
 describe("validation", () => {
   test("gives the package's metrics", async () => {
     const data = await open();
-    const result = await trainer.run(validateJob(data), never);
+    const result = await trainer.run(validateRequest(data), never);
     expect(result.kind === "validated" && result.exampleCount).toBe(TINY_EXAMPLES);
     expect(result.kind === "validated" && result.metrics.map(({ name }) => name)).toEqual([
       "loss",
@@ -159,7 +159,9 @@ describe("validation", () => {
 
   test("without validation examples is refused", async () => {
     const data = await open("many.safetensors");
-    expect(codesOf(await trainer.run(validateJob(data), never))).toEqual(["no-validation-data"]);
+    expect(codesOf(await trainer.run(validateRequest(data), never))).toEqual([
+      "no-validation-data",
+    ]);
   });
 });
 
@@ -167,49 +169,51 @@ describe("turns", () => {
   test("validations go before trainings that wait", async () => {
     const data = await open();
     const order: string[] = [];
-    const note = (name: string) => (result: JobResult) => order.push(`${name} ${result.kind}`);
+    const note = (name: string) => (result: TrainerResult) => order.push(`${name} ${result.kind}`);
     await Promise.all([
-      trainer.run(trainJob(data), never).then(note("first")),
-      trainer.run(trainJob(data), never).then(note("second")),
-      trainer.run(validateJob(data), never).then(note("validation")),
+      trainer.run(trainRequest(data), never).then(note("first")),
+      trainer.run(trainRequest(data), never).then(note("second")),
+      trainer.run(validateRequest(data), never).then(note("validation")),
     ]);
     expect(order).toEqual(["first trained", "validation validated", "second trained"]);
   });
 
-  test("a running job is cancelled between epochs, a waiting one at once", async () => {
+  test("a running task is cancelled between epochs, a waiting one at once", async () => {
     const data = await open("many.safetensors");
     const [running, waiting] = [new AbortController(), new AbortController()];
-    const first = trainer.run(longJob(data), running.signal);
-    const second = trainer.run(trainJob(data), waiting.signal);
+    const first = trainer.run(longRequest(data), running.signal);
+    const second = trainer.run(trainRequest(data), waiting.signal);
     waiting.abort();
     expect(await second).toEqual({ kind: "cancelled" });
     running.abort();
     expect(await first).toEqual({ kind: "cancelled" });
   });
 
-  test("a job cancelled before it was given is not run", async () => {
+  test("a task cancelled before it was given is not run", async () => {
     const data = await open();
-    expect(await trainer.run(trainJob(data), AbortSignal.abort())).toEqual({ kind: "cancelled" });
+    expect(await trainer.run(trainRequest(data), AbortSignal.abort())).toEqual({
+      kind: "cancelled",
+    });
   });
 
   test("closing cancels what runs and what waits", async () => {
     const data = await open("many.safetensors");
-    const jobs = [trainer.run(longJob(data), never), trainer.run(trainJob(data), never)];
+    const results = [trainer.run(longRequest(data), never), trainer.run(trainRequest(data), never)];
     await trainer.close();
-    expect(await Promise.all(jobs)).toEqual([{ kind: "cancelled" }, { kind: "cancelled" }]);
+    expect(await Promise.all(results)).toEqual([{ kind: "cancelled" }, { kind: "cancelled" }]);
   });
 });
 
 describe("a trainer that crashes", () => {
-  test("fails the job it was at, sends back those that waited, and is started anew", async () => {
+  test("fails the task it was at, sends back those that waited, and is started anew", async () => {
     const data = await open();
     // Limits that are none: a bug, which the thread does not survive.
-    const broken = trainer.run(trainJob(data, { limits: null as never }), never);
-    const waiting = trainer.run(trainJob(data), never);
+    const broken = trainer.run(trainRequest(data, { limits: null as never }), never);
+    const waiting = trainer.run(trainRequest(data), never);
     expect(codesOf(await broken)).toEqual(["trainer-crashed"]);
     await expect(waiting).rejects.toMatchObject({ code: "trainer-crashed" });
     await hold();
-    expect(codesOf(await trainer.run(trainJob(data), never))).toBe("trained");
+    expect(codesOf(await trainer.run(trainRequest(data), never))).toBe("trained");
   });
 });
 
