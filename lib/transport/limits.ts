@@ -23,7 +23,7 @@ export const MAX_CONCURRENT_STREAMS = 64;
 /** HTTP/2 headers of one call. */
 export const MAX_HEADER_LIST_BYTES = 16 * 1024;
 /** DATA frames until a message is whole: frames of a byte each cost a hundred times their size in memory. */
-export const MAX_FRAMES_PER_MESSAGE = 4096;
+export const MAX_FRAMES_PER_MESSAGE = 2048;
 /** Messages handed to a stream that the peer has not taken yet; a further write waits. */
 export const MAX_UNSENT_MESSAGES = 2;
 

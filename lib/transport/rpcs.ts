@@ -1,5 +1,6 @@
 /** Every rpc of fedclave.v1: its path, how its messages are read and written, and who may ever call it. */
 import { fedclave } from "../../proto/generated/fedclave.js";
+import { chunkMessage } from "./chunk-message.ts";
 import type { Caller } from "./peer.ts";
 
 const { v1 } = fedclave;
@@ -87,22 +88,30 @@ export type Codec<Received, Sent> = {
 
 /** Codec of the serving end. */
 export function serverCodec<N extends RpcName>(name: N): Codec<RequestOf<N>, ResponseOf<N>> {
-  return codec(RPCS[name].request, RPCS[name].response);
+  return codec(RPCS[name].request, RPCS[name].response, name === "Transfer.Download");
 }
 
 /** Codec of the calling end. */
 export function clientCodec<N extends RpcName>(
   name: N,
 ): Codec<ReceivedResponseOf<N>, SentRequestOf<N>> {
-  return codec(RPCS[name].response, RPCS[name].request);
+  return codec(RPCS[name].response, RPCS[name].request, name === "Transfer.Upload");
 }
 
 /** The table's types say that both classes fit; TypeScript cannot follow them through the generic name. */
-function codec<Received, Sent>(received: AnyMessage, sent: AnyMessage): Codec<Received, Sent> {
+function codec<Received, Sent>(
+  received: AnyMessage,
+  sent: AnyMessage,
+  sendsChunks: boolean,
+): Codec<Received, Sent> {
   const writer = sent as MessageClass<unknown, Sent>;
   const reader = received as MessageClass<Received, never>;
   return {
-    encode: (message) => asBuffer(writer.encode(message).finish()),
+    encode: (message) => {
+      const { chunk } = message as { readonly chunk?: Uint8Array | null };
+      if (sendsChunks && chunk) return chunkMessage(chunk);
+      return asBuffer(writer.encode(message).finish());
+    },
     decode: (bytes) => {
       try {
         return { message: reader.decode(bytes) };

@@ -2,7 +2,9 @@ import { readdirSync } from "node:fs";
 import path from "node:path";
 import { loadSync } from "@grpc/proto-loader";
 import { expect, test } from "vitest";
+import { fedclave } from "../../../proto/generated/fedclave.js";
 import { clientCodec, RPC_NAMES, RPCS, rpcPath, serverCodec } from "../rpcs.ts";
+import { noise } from "../testing/hostile-client.ts";
 
 const protoDir = path.resolve(import.meta.dirname, "../../../proto");
 const sources = readdirSync(path.join(protoDir, "fedclave/v1")).map(
@@ -41,6 +43,21 @@ test("nobody but a joining peer's own rpc is open to joining peers", () => {
     "Provisioning.Join",
   ]);
 });
+
+test.each([0, 1, 127, 128, 16_383, 16_384, 1_048_576])(
+  "a chunk of %d bytes is encoded as the codec would",
+  (sizeBytes) => {
+    const chunk = noise(sizeBytes);
+    const direct = clientCodec("Transfer.Upload").encode({ chunk });
+    const frame = Buffer.alloc(direct.byteLength + 3);
+    direct.copy(frame, 3);
+    const expected = fedclave.v1.UploadRequest.encode({ chunk }).finish();
+    expect(frame.subarray(3).equals(expected)).toBe(true);
+    expect([direct.length, direct.byteLength]).toEqual([expected.length, expected.length]);
+    const decoded = clientCodec("Transfer.Download").decode(expected);
+    expect(decoded).toMatchObject({ message: { kind: "chunk" } });
+  },
+);
 
 test("what one end encodes the other decodes, and bytes that are no message are said to be", () => {
   const bytes = clientCodec("Tasks.Attend").encode({ hello: { version: 7, assignmentEpoch: 3 } });
