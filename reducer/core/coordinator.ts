@@ -203,7 +203,6 @@ function attachCombiner(draft: Draft, input: Extract<Input, { kind: "combiner-at
       const { key, deadlineMs } = live.round;
       if (restarted) stepLiveRound(draft, key, { kind: "combiner-restarted", combiner });
       else draft.send(combiner, { kind: "open-round", key, lease, deadlineMs });
-      realign(draft, sessionId);
     }
     // This combiner may have missed it while it was away.
     const session = draft.state.sessions.get(sessionId);

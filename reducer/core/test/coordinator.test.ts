@@ -188,6 +188,15 @@ describe("combiners that come and go", () => {
     expect(world.round?.leases.get(world.combiners[1]!.combiner)?.members).toHaveLength(4);
   });
 
+  test("a client that had folded at a combiner that never came back sends again where it is", () => {
+    const world = runningWorld();
+    world.fold(0);
+    world.restart(0);
+    for (const client of [0, 2]) world.attend(client, 1);
+    world.advance(COMBINER_GRACE_MS);
+    expect(world.round?.leases.get(world.combiners[1]!.combiner)?.members).toHaveLength(4);
+  });
+
   test("a partial of a former epoch changes nothing", () => {
     const world = runningWorld();
     for (const client of range(4)) world.fold(client);
