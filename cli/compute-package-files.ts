@@ -1,6 +1,9 @@
 /** From what an author writes, a folder with `fedn.yaml`, to the one archive of it. */
-import { stat } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, realpath, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 import { parse as parseYaml } from "yaml";
 import { writePackage } from "../compute-packages/format/archive.ts";
 import {
@@ -12,19 +15,41 @@ import {
 import { CliError } from "./cli-error.ts";
 import { readFileOr } from "./enrol-member.ts";
 
+/** The one example; its graphs are made by a builder, which is in the bundle of the demo. */
+const EXAMPLE = path.join("compute-packages", "examples", "mnist");
+
 /**
  * @param source  the folder, or its fedn.yaml
+ * @param bundleDirectory  of this installation, whose own example has a builder in the place of graph files
  * @returns the archive: the manifest in canonical form and every file it names, nothing else
  * @throws CliError "unreadable-file"
  * @throws PackageError if the manifest is not one
  */
-export async function buildPackage(source: string): Promise<Uint8Array> {
+export async function buildPackage(source: string, bundleDirectory: string): Promise<Uint8Array> {
   const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
-  const manifestFile = isFolder ? path.join(source, MANIFEST_PATH) : source;
-  const folder = path.dirname(manifestFile);
-  const text = Buffer.from(
-    await readFileOr(manifestFile, "name a folder with a fedn.yaml in it, or that file"),
-  ).toString("utf8");
+  const folder = isFolder ? source : path.dirname(source);
+  const example = path.join(bundleDirectory, "..", EXAMPLE);
+  if ((await realPath(folder)) !== (await realPath(example))) {
+    return archiveFolder(folder, isFolder ? path.join(source, MANIFEST_PATH) : source);
+  }
+  const directory = await mkdtemp(path.join(tmpdir(), "fedclave-example-"));
+  try {
+    const files = path.join(directory, "example");
+    const demo = path.join(bundleDirectory, "demo.cjs");
+    await promisify(execFile)(process.execPath, [demo, "files", files, "--package-only"]);
+    const built = path.join(files, "package");
+    return await archiveFolder(built, path.join(built, MANIFEST_PATH));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+const realPath = (file: string): Promise<string | undefined> =>
+  realpath(file).catch(() => undefined);
+
+async function archiveFolder(folder: string, manifestFile: string): Promise<Uint8Array> {
+  const hint = "name a folder with a fedn.yaml in it, or that file";
+  const text = Buffer.from(await readFileOr(manifestFile, hint)).toString("utf8");
   const manifest = validateManifest(readYaml(text, manifestFile));
   const files = new Map([[MANIFEST_PATH, manifestBytes(manifest)]]);
   for (const name of filesNamedBy(manifest)) {

@@ -27,7 +27,7 @@ export function addPackageCommands(program: Command, context: CommandContext): v
     .requiredOption("--out <file>", "where the archive goes")
     .option("--json", "one line of JSON")
     .action(async (source: string, options: { out: string; json?: true }) => {
-      const archive = await buildPackage(source);
+      const archive = await buildPackage(source, context.bundleDirectory);
       refuseGated(readPackage(archive));
       await writeNewFile(options.out, archive);
       const packageDigest = digestOf(archive);

@@ -12,7 +12,7 @@ import type { ExampleOptions } from "./options.ts";
 export type ExampleFiles = {
   /** Folder with fedn.yaml, graphs and seed model: for `fedclave package build`. */
   readonly packageFolder: string;
-  /** Per client; its training and its test images. */
+  /** Per client; its training and its test images. Empty if only the package was asked for. */
   readonly data: readonly string[];
 };
 
@@ -27,7 +27,7 @@ export const examplePackage = (bundleDirectory: string, seed: number): Promise<U
 export const exampleData = (
   bundleDirectory: string,
   directory: string,
-  { clients, partition, seed }: ExampleOptions,
+  { clients, partition, seed }: Pick<ExampleOptions, "clients" | "partition" | "seed">,
 ): Promise<readonly string[]> =>
   writeMnistData(findMnist(path.join(bundleDirectory, "demo.cjs")), directory, {
     clientCount: clients,
@@ -53,6 +53,7 @@ export async function writeExample(
   // The author's version says the same and has comments.
   const manifest = path.join(exampleFolder(bundleDirectory), MANIFEST_PATH);
   await copyFile(manifest, path.join(packageFolder, MANIFEST_PATH));
+  if (options.packageOnly === true) return { packageFolder, data: [] };
   const data = await exampleData(bundleDirectory, path.join(directory, "data"), options);
   return { packageFolder, data };
 }

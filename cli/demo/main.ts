@@ -43,7 +43,8 @@ async function run(given: DemoCommand): Promise<number> {
   };
   if (given.kind === "files") {
     const files = await writeExample(context.bundleDirectory, given.directory, given.options);
-    writeLine(output.stdout, `Wrote a package to ${files.packageFolder} and data:`);
+    writeLine(output.stdout, `Wrote the package's files to ${files.packageFolder}`);
+    if (files.data.length > 0) writeLine(output.stdout, "and per client its data:");
     for (const file of files.data) writeLine(output.stdout, `  ${file}`);
     return 0;
   }

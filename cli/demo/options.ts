@@ -32,7 +32,9 @@ export type DemoCommand =
   | { readonly kind: "done"; readonly status: 0 | 2 };
 
 /** What `demo files` writes. */
-export type ExampleOptions = Pick<DemoOptions, "clients" | "partition" | "seed">;
+export type ExampleOptions = Pick<DemoOptions, "clients" | "partition" | "seed"> & {
+  readonly packageOnly?: true;
+};
 
 export const DEFAULT_DEMO_OPTIONS: DemoOptions = {
   rounds: 30,
@@ -79,44 +81,12 @@ export function readDemoArguments(
       writeOut: (text) => output.stdout.write(text),
       writeErr: (text) => output.stderr.write(text),
     });
-  const run = program
-    .option("--rounds <n>", "rounds to train", integer(1, MAX_ROUNDS), DEFAULT_DEMO_OPTIONS.rounds)
-    .option(
-      "--combiners <n>",
-      "combiners to start",
-      integer(1, MAX_COMBINERS),
-      DEFAULT_DEMO_OPTIONS.combiners,
-    )
-    .option(
-      "--local-epochs <n>",
-      "epochs of each client per round",
-      integer(1, 100),
-      DEFAULT_DEMO_OPTIONS.localEpochs,
-    )
-    .option(
-      "--aggregator <kind>",
-      `one of ${AGGREGATORS.join(", ")}`,
-      choice(AGGREGATORS),
-      "fedavg",
-    )
-    .option("--server-learning-rate <x>", "of adaptive aggregators (default: 0.01)", number(0))
-    .option("--mu <x>", "FedProx: weight of the proximal term", number(0), 0)
-    .option("--clients-per-process <n>", "clients that share a process", integer(1, 64), 1)
-    .option("--keep <dir>", "a new directory for homes, data and logs, which stays")
-    .option("--json", "progress on standard error; the last line of standard output is the result");
-  addDataOptions(run).action((flags: DemoFlags) => {
+  addRunOptions(program).action((flags: DemoFlags) => {
     const { json, ...given } = flags;
     const options = { ...DEFAULT_DEMO_OPTIONS, ...given };
     command = { kind: "run", options, json: json === true };
   });
-  const files = program
-    .command("files")
-    .description(
-      "Writes the package and the clients' data of the demo, to run a federation by hand.",
-    )
-    .argument("<dir>", "a new directory")
-    .exitOverride();
-  addDataOptions(files).action((directory: string, flags: Partial<ExampleOptions>) => {
+  addFilesCommand(program).action((directory: string, flags: Partial<ExampleOptions>) => {
     command = { kind: "files", directory, options: { ...DEFAULT_DEMO_OPTIONS, ...flags } };
   });
   try {
@@ -127,6 +97,27 @@ export function readDemoArguments(
   }
   return command;
 }
+
+function addRunOptions(program: Command): Command {
+  const { rounds, combiners, localEpochs } = DEFAULT_DEMO_OPTIONS;
+  const kinds = `one of ${AGGREGATORS.join(", ")}`;
+  return addDataOptions(program)
+    .option("--rounds <n>", "rounds to train", integer(1, MAX_ROUNDS), rounds)
+    .option("--combiners <n>", "combiners to start", integer(1, MAX_COMBINERS), combiners)
+    .option("--local-epochs <n>", "epochs of a client per round", integer(1, 100), localEpochs)
+    .option("--aggregator <kind>", kinds, choice(AGGREGATORS), "fedavg")
+    .option("--server-learning-rate <x>", "of adaptive aggregators (default: 0.01)", number(0))
+    .option("--mu <x>", "FedProx: weight of the proximal term", number(0), 0)
+    .option("--clients-per-process <n>", "clients that share a process", integer(1, 64), 1)
+    .option("--keep <dir>", "a new directory for homes, data and logs, which stays")
+    .option("--json", "progress on standard error; the last line of standard output is the result");
+}
+
+const addFilesCommand = (program: Command): Command =>
+  addDataOptions(program.command("files"))
+    .description("Writes the demo's package and data, to run a federation by hand.")
+    .argument("<dir>", "a new directory")
+    .option("--package-only", "no data");
 
 const addDataOptions = (command: Command): Command =>
   command
