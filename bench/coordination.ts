@@ -1,17 +1,19 @@
 /** Time per round when nothing is trained: 10 clients, a model of 4 KB, real processes over mutual TLS. */
-import { examplePackage } from "../cli/demo/example-files.ts";
 import { completeSettings } from "../cli/session-settings.ts";
+import {
+  smallModel,
+  smallPackage,
+  smallUpdate,
+} from "../compute-packages/examples/small/package.ts";
 import { systemClock } from "../lib/base/clock.ts";
 import { digestOf } from "../lib/base/ids.ts";
 import { silentLog } from "../lib/base/log.ts";
 import { systemRandomness } from "../lib/base/randomness.ts";
-import { writeSafetensors } from "../lib/tensors/safetensors.ts";
 import { sendUpload } from "../lib/transport/send-upload.ts";
 import { type Figures, median, quantile } from "./figures.ts";
 import { startLightClient } from "./light-client.ts";
 import { startLightFederation } from "./light-federation.ts";
 
-const ELEMENTS = 1024;
 /** Rounds before counting: the processes' code is compiled, their connections stand. */
 const WARM_UP_ROUNDS = 20;
 
@@ -30,11 +32,11 @@ export async function runCoordinationBench(options: CoordinationOptions): Promis
   const federation = await startLightFederation({ combiners, bundleDirectory });
   try {
     const admin = await federation.join("admin", "bench");
-    const model = tensorOf(0.5);
-    const archive = await examplePackage(bundleDirectory, 1);
+    const model = smallModel();
+    const archive = smallPackage();
     await sendUpload(admin.reducer, { model: { name: "seed" } }, model, digestOf(model));
     await sendUpload(admin.reducer, { package: { name: "bench" } }, archive, digestOf(archive));
-    const update = { body: tensorOf(1e-6), exampleCount: 1 };
+    const update = { body: smallUpdate(), exampleCount: 1 };
     const attending = await Promise.all(
       range(clients).map(async (i) =>
         startLightClient(await federation.join("client", `light-${i}`), update, ports),
@@ -77,11 +79,6 @@ export async function runCoordinationBench(options: CoordinationOptions): Promis
   } finally {
     await federation.close();
   }
-}
-
-function tensorOf(value: number): Uint8Array {
-  const data = new Uint8Array(new Float32Array(ELEMENTS).fill(value).buffer);
-  return writeSafetensors([{ name: "weights", dtype: "F32", shape: [ELEMENTS], data }]);
 }
 
 const range = (count: number): number[] => [...Array(count).keys()];

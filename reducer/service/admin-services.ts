@@ -3,14 +3,17 @@ import type { Clock } from "../../lib/base/clock.ts";
 import { newSessionId, parseSessionId, type SessionId } from "../../lib/base/ids.ts";
 import type { Log } from "../../lib/base/log.ts";
 import type { Randomness } from "../../lib/base/randomness.ts";
-import { printable, type Refusal, RefusedError, refusal } from "../../lib/base/refusal.ts";
+import { printable, RefusedError, refusal } from "../../lib/base/refusal.ts";
+import type { ArtifactStore } from "../../lib/storage/artifacts.ts";
 import type { RequestOf, ResponseOf } from "../../lib/transport/rpcs.ts";
 import type { MessageWriter } from "../../lib/transport/stream.ts";
 import type { Coordinator } from "../core/draft.ts";
-import { appraiseSettings, type SessionSettings } from "../core/settings.ts";
+import { appraiseSettings } from "../core/settings.ts";
 import { memberKey, modelTrail, type RoundRecord, type SessionRecord } from "../core/state.ts";
 import type { Engine } from "./engine.ts";
+import type { ModelShelf } from "./model-shelf.ts";
 import { needDigest, needName } from "./order-wire.ts";
+import { appraiseFit } from "./session-fit.ts";
 import {
   memberMessage,
   modelMessage,
@@ -22,6 +25,8 @@ import { parseSettings } from "./settings-wire.ts";
 
 export type AdminParts = {
   readonly engine: Engine;
+  readonly models: ModelShelf;
+  readonly artifacts: ArtifactStore;
   readonly randomness: Randomness;
   readonly clock: Clock;
   readonly log: Log;
@@ -122,16 +127,18 @@ export function adminServices(parts: AdminParts) {
 }
 
 async function startSession(
-  { engine, randomness, clock, log }: AdminParts,
+  parts: AdminParts,
   request: RequestOf<"Sessions.Start">,
 ): Promise<ResponseOf<"Sessions.Start">> {
+  const { engine, randomness, clock, log } = parts;
   const settings = parseSettings(request.settings);
   const appraised = appraiseSettings(settings);
   if ("refusals" in appraised) throw new RefusedError(...appraised.refusals);
+  const unfit = await appraiseFit(parts, engine.coordinator().state, settings);
+  if (unfit.length > 0) throw new RefusedError(...unfit);
   const sessionId = newSessionId(randomness);
   await engine.decide((coordinator) => {
-    const refusals = appraiseStart(coordinator, settings);
-    if (refusals.length > 0) throw new RefusedError(...refusals);
+    refuseTooMany(coordinator);
     const { grid } = appraised;
     const atMs = clock.untrustedNowMs();
     const event = { kind: "session-started", sessionId, settings, grid, atMs } as const;
@@ -141,22 +148,12 @@ async function startSession(
   return sessionMessage(engine.coordinator(), mustFind(engine, sessionId), everyRound);
 }
 
-function appraiseStart({ state }: Coordinator, settings: SessionSettings): readonly Refusal[] {
-  const found: Refusal[] = [];
-  if (!state.models.has(settings.seedModelHash)) {
-    found.push(
-      refusal("unknown-model", settings.seedModelHash, "a model from `fedclave model list`"),
-    );
-  }
-  if (!state.packages.has(settings.packageDigest)) {
-    const wanted = "a package uploaded with `fedclave package upload`";
-    found.push(refusal("unknown-package", settings.packageDigest, wanted));
-  }
+function refuseTooMany({ state }: Coordinator): void {
   const running = [...state.sessions.values()].filter(({ status }) => status === "running").length;
-  if (running >= MAX_RUNNING_SESSIONS) {
-    found.push(refusal("too-many-sessions", running, `fewer than ${MAX_RUNNING_SESSIONS} running`));
-  }
-  return found;
+  if (running < MAX_RUNNING_SESSIONS) return;
+  throw new RefusedError(
+    refusal("too-many-sessions", running, `fewer than ${MAX_RUNNING_SESSIONS} running`),
+  );
 }
 
 const mustFind = (engine: Engine, sessionId: SessionId): SessionRecord => {

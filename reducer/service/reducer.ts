@@ -118,7 +118,8 @@ function assemble(
     clock,
     log,
   });
-  const admin = adminServices({ engine, randomness, clock, log });
+  const { artifacts } = home;
+  const admin = adminServices({ engine, models, artifacts, randomness, clock, log });
   /** A member whose organization gave its name a new key is refused on its old connections. */
   const current = (peer: Peer): MemberPeer => {
     assertInvariant(peer.kind === "member", "only Join is open to joining peers");

@@ -1,6 +1,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { smallModel, smallPackage } from "../../../compute-packages/examples/small/package.ts";
 import { utf8 } from "../../../lib/base/bytes.ts";
 import { systemClock } from "../../../lib/base/clock.ts";
 import { digestBytes, digestOf } from "../../../lib/base/ids.ts";
@@ -147,26 +148,26 @@ describe("models", () => {
   });
 });
 
-describe("starting a session", () => {
-  const { AggregatorKind } = fedclave.v1;
-  const good = {
-    version: 1,
-    name: "trial",
-    seedModelHash: digestBytes(digestOf(model)),
-    packageDigest: digestBytes(digestOf(utf8("package"))),
-    rounds: 1,
-    aggregator: { kind: AggregatorKind.AGGREGATOR_KIND_FEDAVG },
-    minClients: 1,
-    clientFraction: 1,
-    quorumCount: 1,
-    roundDeadlineMs: 1000,
-    maxAttempts: 1,
-    elementBound: 8,
-    weightCap: 1000,
-    maxCohort: 8,
-    sessionSeed: new Uint8Array(32),
-  };
+const { AggregatorKind } = fedclave.v1;
+const good = {
+  version: 1,
+  name: "trial",
+  seedModelHash: digestBytes(digestOf(model)),
+  packageDigest: digestBytes(digestOf(utf8("package"))),
+  rounds: 1,
+  aggregator: { kind: AggregatorKind.AGGREGATOR_KIND_FEDAVG },
+  minClients: 1,
+  clientFraction: 1,
+  quorumCount: 1,
+  roundDeadlineMs: 1000,
+  maxAttempts: 1,
+  elementBound: 8,
+  weightCap: 1000,
+  maxCohort: 8,
+  sessionSeed: new Uint8Array(32),
+};
 
+describe("starting a session", () => {
   test.each([
     ["another version", { version: 2 }, "unknown-version"],
     ["a name with a slash", { name: "a/b" }, "setting-name"],
@@ -212,6 +213,43 @@ describe("starting a session", () => {
     const admin = await federation.join(await federation.enrol("admin", "anna"));
     const starting = admin.reducer.unary("Sessions.Start", { settings: good });
     expect(await codesOf(starting)).toEqual(["unknown-model", "unknown-package"]);
+  });
+});
+
+describe("a session whose parts do not fit", () => {
+  async function start(deviation: object) {
+    const admin = await federation.join(await federation.enrol("admin", "anna"));
+    const archive = smallPackage();
+    for (const body of [smallModel(), model]) await importModel(admin, body);
+    await sendUpload(admin.reducer, { package: { name: "p" } }, archive, digestOf(archive));
+    const settings = {
+      ...good,
+      packageDigest: digestBytes(digestOf(archive)),
+      seedModelHash: digestBytes(digestOf(smallModel())),
+      ...deviation,
+    };
+    return admin.reducer.unary("Sessions.Start", { settings });
+  }
+
+  test("is started when they do", async () => {
+    expect((await start({})).waitingFor).toContain("no combiner is attached");
+  });
+
+  test.each([
+    ["a model of other shapes", { seedModelHash: good.seedModelHash }, "model-does-not-fit"],
+    [
+      "a hyperparameter the package does not have",
+      { hyperparameters: [{ name: "momentum", value: 1 }] },
+      "hyperparameter-unknown",
+    ],
+    [
+      "a hyperparameter out of its range",
+      { hyperparameters: [{ name: "localEpochs", value: 11 }] },
+      "hyperparameter-out-of-range",
+    ],
+    ["a proximal term the package does not have", { proximalMu: 0.1 }, "proximal-not-supported"],
+  ])("is refused for %s", async (_what, deviation, code) => {
+    expect(await codesOf(start(deviation))).toEqual([code]);
   });
 });
 
