@@ -146,3 +146,17 @@ function metrics(count: number) {
 async function drain(stream: NonNullable<TestClient["stream"]>): Promise<void> {
   while ((await stream.read()) !== undefined);
 }
+
+test("when the combiner stops, clients are told to leave and their streams end well", async () => {
+  world = await World.start();
+  const clients = ["alice", "bob"].map((member) => world.client(member));
+  for (const client of clients) await client.attend();
+  const stopped = world.combiner.stop();
+  await until(() => clients.every(({ ended }) => ended !== undefined));
+  for (const client of clients) {
+    expect(client.kinds()).toEqual(["welcome", "reassign"]);
+    expect(client.ended).toBe("ended well");
+  }
+  await Promise.race([stopped, world.federation.clock.advance(2000)]);
+  await stopped;
+});
