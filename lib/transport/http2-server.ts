@@ -44,7 +44,7 @@ export type GrpcServer = {
   readonly destroy: () => void;
 };
 
-/** Set on every call by our listener, over whatever the peer sent under this name. */
+/** Set by us on every call, over whatever the peer sent under this name. */
 export const CALL_HEADER = "fedclave-call";
 /** What grpc-js may see of a peer's headers. So a peer reaches neither its decompression nor its metadata parser. */
 const PASSED_HEADERS = [":method", ":path", ":scheme", ":authority", "content-type", "te"];
@@ -77,9 +77,10 @@ export function createGrpcServer(paths: ReadonlySet<string>): GrpcServer {
     injected = undefined;
   };
 
-  const onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
+  const passStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean => {
     const peer = stream.session && peers.get(stream.session as ServerHttp2Session);
-    assertInvariant(peer !== undefined, "each HTTP/2 session belongs to a verified peer");
+    // grpc-js would answer a stream that is gone already, and Node would throw at that.
+    if (peer === undefined || stream.destroyed) return false;
     for (const name of Object.keys(headers)) {
       if (!PASSED_HEADERS.includes(name)) delete headers[name];
     }
@@ -89,9 +90,10 @@ export function createGrpcServer(paths: ReadonlySet<string>): GrpcServer {
     headers[CALL_HEADER] = id;
     calls.set(id, bindCall(stream, peer));
     stream.once("close", () => calls.delete(id));
+    return true;
   };
 
-  const injector = withHttp2Options(onSession, onStream, () =>
+  const injector = withHttp2Options(onSession, passStream, () =>
     grpc.createConnectionInjector(ServerCredentials.createInsecure()),
   );
   return {
@@ -149,7 +151,7 @@ function bindCall(stream: ServerHttp2Stream, peer: Peer): CallBinding {
  */
 function withHttp2Options<T>(
   onSession: (session: ServerHttp2Session) => void,
-  onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
+  passStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean,
   create: () => T,
 ): T {
   const original = http2.createServer;
@@ -164,9 +166,15 @@ function withHttp2Options<T>(
         enablePush: false,
       },
     });
-    // Before grpc-js adds its own listeners: ours must come first.
+    // Before grpc-js adds its own listener: ours must come first.
     server.on("session", onSession);
-    server.on("stream", onStream);
+    const emit = server.emit.bind(server) as (event: string, ...given: unknown[]) => boolean;
+    const filtered: typeof emit = (event, ...given) => {
+      if (event !== "stream") return emit(event, ...given);
+      const [stream, headers] = given as Parameters<typeof passStream>;
+      return passStream(stream, headers) && emit(event, ...given);
+    };
+    Object.assign(server, { emit: filtered });
     madeCount += 1;
     return server;
   };

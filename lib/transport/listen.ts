@@ -1,4 +1,5 @@
 /** The listening end: TLS and verdict (accept.ts), then grpc-js on the socket (http2-server.ts), then handlers. */
+import { setMaxListeners } from "node:events";
 import type {
   MethodDefinition,
   ServiceDefinition,
@@ -64,6 +65,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const handlers = registered(options.handlers, options.admitsJoining);
   const server = createGrpcServer(new Set(handlers.map(({ name }) => rpcPath(name))));
   const closing = new AbortController();
+  // One listener for each open call; Node would take more than ten for a leak.
+  setMaxListeners(0, closing.signal);
   const open = new OpenCalls();
   const context: ServingContext = {
     clock,

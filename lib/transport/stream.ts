@@ -1,4 +1,5 @@
 /** Messages in both directions on one call, with backpressure: nobody reads ahead of need or writes without room. */
+import { setMaxListeners } from "node:events";
 import { MAX_UNSENT_MESSAGES } from "./limits.ts";
 import type { Decoded } from "./rpcs.ts";
 
@@ -46,6 +47,8 @@ export class CallStream<In, Out> implements MessageStream<In, Out> {
     this.#duplex = duplex;
     this.#malformed = malformed;
     this.signal = this.#controller.signal;
+    // Any number of waits may hang on a long stream; Node would take more than ten for a leak.
+    setMaxListeners(0, this.signal);
   }
 
   /** Ends the call for both directions: messages already received can be read, then everything throws the reason. */

@@ -1,6 +1,7 @@
 import type { TLSSocket } from "node:tls";
 import { afterEach, expect, test } from "vitest";
 import type { FirstContact } from "../first-contact.ts";
+import { closed, openTls } from "../testing/hostile-client.ts";
 import { testFederation } from "../testing/test-federation.ts";
 
 const federation = testFederation();
@@ -57,4 +58,28 @@ test("a peer that first contact refuses is neither served nor called", async () 
   );
   const connection = federation.connect(listener, federation.identity("client", "c"));
   await expect(connection.unary("Provisioning.Join", {})).rejects.toMatchObject({ code: "closed" });
+});
+
+test("peers that leave during first contact harm nobody", async () => {
+  let ended = 0;
+  const listener = await federation.listen(
+    { "Provisioning.Join": { callers: ["client"], handle: async () => ({}) } },
+    {
+      firstContact: async () => {
+        for (let i = 0; i < 30; i += 1) await new Promise((resolve) => setImmediate(resolve));
+        ended += 1;
+      },
+    },
+  );
+  const identity = federation.identity("client", "c");
+  for (let i = 0; i < 20; i += 1) {
+    const socket = await openTls({ host: listener.host, port: listener.port, identity });
+    socket.removeAllListeners("error").on("error", () => {});
+    if (i % 2 === 0) socket.destroy();
+    else socket.end("PRI * HTTP/2.0");
+    await closed(socket);
+  }
+  expect(ended).toBeGreaterThan(0);
+  while (listener.connectionCount() > 0) await new Promise((resolve) => setImmediate(resolve));
+  await federation.connect(listener, identity).unary("Provisioning.Join", {});
 });

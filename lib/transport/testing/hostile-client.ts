@@ -179,6 +179,50 @@ export const CONNECTION_ATTACKS: readonly {
     },
   },
   {
+    name: "calls that are reset in the packet that opens them",
+    run: (target) => {
+      const calls = Array.from({ length: 60 }, (_, i) => {
+        const path = i % 3 === 0 ? "/fedclave.v1.Sessions/List" : "/unknown";
+        const type = i % 3 === 1 ? "text/html" : "application/grpc";
+        const reset = http2Frame(3, 2 * i + 1, Buffer.from([0, 0, 0, 8]));
+        return Buffer.concat([headersFrame(2 * i + 1, path, type), reset]);
+      });
+      return tlsAttack(target, Buffer.concat([PREFACE, SETTINGS, ...calls]));
+    },
+  },
+  {
+    name: "calls in the packet that ends the connection",
+    run: (target) => {
+      const calls = Array.from({ length: 30 }, (_, i) => {
+        const path = i % 3 === 0 ? "/fedclave.v1.Sessions/List" : "/unknown";
+        const type = i % 3 === 1 ? "text/html" : "application/grpc";
+        return headersFrame(2 * i + 1, path, type);
+      });
+      const ending = http2Frame(6, 1, noise(3));
+      return tlsAttack(target, Buffer.concat([PREFACE, SETTINGS, ...calls, ending]));
+    },
+  },
+  {
+    name: "peers that leave at any point of the handshake",
+    run: async (target) => {
+      for (let turns = 0; turns < 40; turns += 1) {
+        const socket = tlsConnect({
+          ...(target.identity && tlsOptions(target.identity)),
+          host: target.host,
+          port: target.port,
+          ALPNProtocols: [ALPN],
+          servername: "",
+          rejectUnauthorized: false,
+        });
+        socket.on("error", () => {});
+        for (let i = 0; i < turns; i += 1) await new Promise((resolve) => setImmediate(resolve));
+        if (turns % 2 === 0) socket.destroy();
+        else socket.end(PREFACE);
+        await closed(socket);
+      }
+    },
+  },
+  {
     name: "a flood of PING",
     run: (target) => {
       const pings = Array.from({ length: 20_000 }, () => http2Frame(6, 0, noise(8)));
@@ -288,6 +332,23 @@ function http2Frame(type: number, streamId: number, payload: Uint8Array, flags =
   frame.writeUInt32BE(streamId, 5);
   frame.set(payload, 9);
   return frame;
+}
+
+/** A whole header block without end of stream; HPACK literals, not indexed, not compressed. */
+function headersFrame(streamId: number, path: string, contentType: string): Buffer {
+  const fields = [
+    [":method", "POST"],
+    [":scheme", "https"],
+    [":authority", "fedclave"],
+    [":path", path],
+    ["content-type", contentType],
+    ["te", "trailers"],
+  ];
+  const literal = (text: string) => Buffer.from([text.length, ...Buffer.from(text)]);
+  const block = fields.map(([name = "", value = ""]) =>
+    Buffer.concat([Buffer.from([0]), literal(name), literal(value)]),
+  );
+  return http2Frame(1, streamId, Buffer.concat(block), 4);
 }
 
 async function tcpAttack(target: Target, bytes: Uint8Array | string): Promise<void> {
