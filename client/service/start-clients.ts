@@ -40,9 +40,9 @@ export async function startClients(
   config: Pick<ClientConfig, "members">,
   ports: ClientPorts,
 ): Promise<RunningRole> {
-  const { signal, log, trainerFile } = ports;
+  const { signal, clock, log, trainerFile } = ports;
   const homes = await readHomes(config);
-  const trainer = openTrainer(trainerFile, log);
+  const trainer = openTrainer(trainerFile, clock, log);
   const members: RunningMember[] = [];
   const stop = async (): Promise<void> => {
     for (const each of members) each.stop();

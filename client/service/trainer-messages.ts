@@ -44,7 +44,9 @@ export type ToTrainer =
       readonly request: TrainerRequest;
       /** One Int32; set to 1 to cancel. */
       readonly cancelFlag: SharedArrayBuffer;
-    };
+    }
+  /** The last message: the thread frees what it holds and ends. */
+  | { readonly kind: "close" };
 
 export type TrainerResult =
   | {

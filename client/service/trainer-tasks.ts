@@ -59,6 +59,11 @@ export class TrainerTasks {
     }
   }
 
+  /** Frees what the runtime holds. */
+  async close(): Promise<void> {
+    await this.#closeRunners(() => true);
+  }
+
   async #runner({ packageDigest, data }: TrainerRequest): Promise<OnnxRunner> {
     const key = `${packageDigest} ${data}`;
     const found = this.#runners.get(key) ?? (await this.#open(packageDigest, data));

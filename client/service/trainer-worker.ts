@@ -37,6 +37,9 @@ async function take(message: ToTrainer): Promise<void> {
       const result = await tasks.run(message.request, () => Atomics.load(flag, 0) !== 0);
       return send({ kind: "ended", result });
     }
+    case "close":
+      await tasks.close();
+      return port?.close();
   }
 }
 

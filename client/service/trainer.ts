@@ -4,6 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { disableTelemetry } from "../../compute-packages/onnx/ort.ts";
+import type { Clock } from "../../lib/base/clock.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
 import { assertInvariant, refusal } from "../../lib/base/refusal.ts";
 import { ClientError } from "./client-error.ts";
@@ -29,7 +30,7 @@ export type Trainer = {
    * @throws ClientError "trainer-crashed" if the thread was lost while the task waited: worth another try
    */
   readonly run: (request: TrainerRequest, signal: AbortSignal) => Promise<TrainerResult>;
-  /** Cancels everything and ends the thread. */
+  /** Cancels everything, and waits up to 8 s for the thread to end. */
   readonly close: () => Promise<void>;
 };
 
@@ -40,15 +41,19 @@ type Pending = {
   readonly reject: (error: Error) => void;
 };
 
+/** One call of the native runtime cannot be interrupted; a supervisor's patience is not much longer than this. */
+export const CLOSE_PATIENCE_MS = 8_000;
+
 /** @param file  the bundled trainer-worker.ts */
-export function openTrainer(file: string, log: Log): Trainer {
+export function openTrainer(file: string, clock: Clock, log: Log): Trainer {
   // Before the thread starts: native code reads the environment of the process, which a thread cannot change.
   disableTelemetry();
-  return new TrainerThread(file, log);
+  return new TrainerThread(file, clock, log);
 }
 
 class TrainerThread implements Trainer {
   readonly #file: string;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #held: HeldInputs;
   readonly #paths: string[] = [];
@@ -58,8 +63,9 @@ class TrainerThread implements Trainer {
   #current: Pending | undefined;
   #closed = false;
 
-  constructor(file: string, log: Log) {
+  constructor(file: string, clock: Clock, log: Log) {
     this.#file = file;
+    this.#clock = clock;
     this.#log = log;
     this.#held = trackHeldInputs({
       give: (what, digest, bytes) =>
@@ -102,9 +108,25 @@ class TrainerThread implements Trainer {
     this.#current?.resolve({ kind: "cancelled" });
     if (this.#current !== undefined) raise(this.#current.cancelFlag);
     const worker = this.#worker;
+    if (worker === undefined) return;
     this.#worker = undefined;
-    worker?.removeAllListeners();
-    await worker?.terminate();
+    // Asked, never terminated: a thread that is stopped inside the native runtime takes the whole process with it.
+    const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    worker.postMessage({ kind: "close" } satisfies ToTrainer);
+    await this.#atMost(CLOSE_PATIENCE_MS, ended);
+  }
+
+  #atMost(timeoutMs: number, ended: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(timeoutMs, () => {
+        this.#log.warn("trainer.still-running", { waitedMs: timeoutMs });
+        resolve();
+      });
+      ended.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   #cancel(pending: Pending): void {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../../lib/base/clock.ts";
 import { digestOf } from "../../../lib/base/ids.ts";
 import { silentLog } from "../../../lib/base/log.ts";
 import {
@@ -37,7 +38,7 @@ let trainer: Trainer;
 afterEach(() => trainer.close());
 
 async function open(file = "good.safetensors"): Promise<DataId> {
-  trainer = openTrainer(bundle("client-trainer"), silentLog);
+  trainer = openTrainer(bundle("client-trainer"), systemClock(), silentLog);
   const data = await trainer.loadData(path.join(directory, file));
   await hold();
   return data;
@@ -202,6 +203,15 @@ describe("turns", () => {
     await trainer.close();
     expect(await Promise.all(results)).toEqual([{ kind: "cancelled" }, { kind: "cancelled" }]);
   });
+
+  test("closing in the middle of a training, again and again, does not take the process along", async () => {
+    for (let round = 0; round < 6; round++) {
+      const data = await open("many.safetensors");
+      const result = trainer.run(longRequest(data), never);
+      await trainer.close();
+      expect(await result).toEqual({ kind: "cancelled" });
+    }
+  });
 });
 
 describe("a trainer that crashes", () => {
@@ -219,7 +229,7 @@ describe("a trainer that crashes", () => {
 
 describe("data files", () => {
   test("one that cannot be read is named, with what to do", async () => {
-    trainer = openTrainer(bundle("client-trainer"), silentLog);
+    trainer = openTrainer(bundle("client-trainer"), systemClock(), silentLog);
     const file = path.join(directory, "absent.npz");
     await expect(trainer.loadData(file)).rejects.toMatchObject({
       code: "data-unreadable",
