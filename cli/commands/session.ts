@@ -1,34 +1,20 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { parseSessionId } from "../../lib/base/ids.ts";
 import type { Connection } from "../../lib/transport/connect.ts";
 import { withReducer } from "../admin-connection.ts";
-import { CliError, usageError } from "../cli-error.ts";
+import { CliError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
 import { writeJson, writeLine } from "../output.ts";
 import { renderRounds } from "../rendering/round-table.ts";
 import { sessionCsv } from "../rendering/session-csv.ts";
-import { sessionProgress } from "../rendering/session-progress.ts";
 import { settingsLines, summaryLines } from "../rendering/session-summary.ts";
 import { renderTable } from "../rendering/table.ts";
 import { formatInstant } from "../rendering/units.ts";
-import { resolveReference } from "../resolve-reference.ts";
-import {
-  readHyperparameter,
-  readSessionFile,
-  readSetting,
-  SESSION_OPTIONS,
-  type SessionChoices,
-} from "../session-options.ts";
-import { completeSettings, type SessionGround } from "../session-settings.ts";
-import { packageView, type SessionView, sessionView } from "../views.ts";
-import { watchSession } from "../watch-session.ts";
+import { type SessionView, sessionView } from "../views.ts";
+import { followToEnd } from "./follow-session.ts";
 import { writeNewFile } from "./member.ts";
-import { findSeedModel } from "./model.ts";
 import { addReducerOptions, type SharedOptions } from "./options.ts";
-
-type StartFlags = SharedOptions &
-  SessionChoices & { readonly config?: string; readonly watch?: true };
+import { addStartCommand } from "./session-start.ts";
 
 const SESSION_HELP = "id, at least 6 characters of it, name, or latest";
 
@@ -60,7 +46,7 @@ export function addSessionCommands(program: Command, context: CommandContext): v
     .action((text: string, options: SharedOptions) =>
       withReducer(context, options, async (reducer) => {
         const { sessionId } = await findSession(reducer, text);
-        await watchToEnd(context, reducer, sessionId, options);
+        await followToEnd(context, reducer, sessionId, options);
       }),
     );
   addReducerOptions(group.command("stop").summary("end a session before its last round"))
@@ -94,79 +80,6 @@ export function addSessionCommands(program: Command, context: CommandContext): v
     });
 }
 
-function addStartCommand(group: Command, context: CommandContext): void {
-  const start = addReducerOptions(group.command("start").summary("train a model"));
-  for (const option of SESSION_OPTIONS) {
-    start.option(`--${option.flag} <${option.placeholder}>`, option.help, (text: string) =>
-      readSetting(option, text, `--${option.flag}`),
-    );
-  }
-  start
-    .option("--set <name=number...>", "hyperparameters of the package")
-    .option("--no-validate", "do not have clients validate committed models")
-    .option("--config <file>", "YAML with these flags as keys; flags win")
-    .option("--watch", "follow the session until it ends")
-    .action(async (flags: StartFlags & { set?: readonly string[] }, command: Command) => {
-      const choices = await readChoices(flags, command);
-      await withReducer(context, flags, async (reducer) => {
-        const ground = await findGround(reducer, choices);
-        const { settings, notes } = completeSettings(choices, ground, context.randomness);
-        for (const note of notes) writeLine(context.stderr, note);
-        const session = sessionView(await reducer.unary("Sessions.Start", { settings }));
-        if (flags.watch === true) {
-          writeLine(context.stderr, `Started session ${session.sessionId}.`);
-          return watchToEnd(context, reducer, session.sessionId, flags);
-        }
-        if (flags.json === true) return writeJson(context.stdout, session);
-        writeLine(context.stdout, `Started session ${session.sessionId}. Follow it with:`);
-        writeLine(context.stdout, `  fedclave session watch ${session.sessionId}`);
-      });
-    });
-}
-
-async function readChoices(
-  flags: StartFlags & { readonly set?: readonly string[] },
-  command: Command,
-): Promise<SessionChoices> {
-  const { config } = flags;
-  const file =
-    config === undefined
-      ? {}
-      : readSessionFile(await readFile(config, "utf8").catch(() => cannotRead(config)), config);
-  const given = Object.fromEntries(
-    [...SESSION_OPTIONS.map(({ key }) => key), "validate" as const]
-      .filter((key) => command.getOptionValueSource(key) === "cli")
-      .map((key) => [key, flags[key]]),
-  );
-  const set = { ...file.set, ...Object.fromEntries((flags.set ?? []).map(readHyperparameter)) };
-  return { ...file, ...given, set };
-}
-
-function cannotRead(file: string): never {
-  throw usageError(`--config ${file} cannot be read`);
-}
-
-/** What the session stands on, asked from the reducer. @throws CliError "not-found" | "ambiguous" */
-export async function findGround(
-  reducer: Connection,
-  choices: Pick<SessionChoices, "package" | "model">,
-): Promise<SessionGround> {
-  const packages = (await reducer.unary("Packages.List", {})).packages.map(packageView);
-  const candidates = packages.map((each) => ({
-    ...each,
-    digest: each.packageDigest,
-    atMs: each.uploadedAtMs,
-  }));
-  const remedy = "upload one with: fedclave package upload FILE";
-  const found = resolveReference(choices.package ?? "latest", candidates, "package", remedy);
-  const model = await findSeedModel(reducer, choices.model);
-  return {
-    packageDigest: found.packageDigest,
-    packageName: found.name,
-    seedModelHash: model.modelHash,
-  };
-}
-
 const listSessions = async (reducer: Connection): Promise<SessionView[]> =>
   (await reducer.unary("Sessions.List", {})).sessions.map(sessionView);
 
@@ -192,41 +105,6 @@ async function findSession(reducer: Connection, text: string): Promise<{ session
 async function showSession(reducer: Connection, text: string): Promise<SessionView> {
   const { sessionId } = await findSession(reducer, text);
   return sessionView(await reducer.unary("Sessions.Show", { sessionId }));
-}
-
-/** @throws CliError "session-not-finished" if it ended otherwise */
-async function watchToEnd(
-  context: CommandContext,
-  reducer: Connection,
-  sessionId: string,
-  options: SharedOptions,
-): Promise<void> {
-  const { clock, signal } = context;
-  const progress = sessionProgress(options.json === true ? context.stderr : context.stdout, clock);
-  let session: SessionView;
-  try {
-    session = await watchSession(reducer, sessionId, {
-      clock,
-      signal,
-      onUpdate: progress.update,
-      onLost: () => writeLine(context.stderr, "lost the reducer; trying to reach it again"),
-    });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new CliError(
-      "interrupted",
-      `stopped watching; the session goes on. Watch again: fedclave session watch ${sessionId}`,
-    );
-  } finally {
-    progress.end();
-  }
-  if (options.json === true) writeJson(context.stdout, session);
-  else
-    for (const line of ["", ...summaryLines(session, clock.untrustedNowMs())])
-      writeLine(context.stdout, line);
-  if (session.status !== "finished") {
-    throw new CliError("session-not-finished", `the session ended as ${session.status}`);
-  }
 }
 
 export const sessionTable = (sessions: readonly SessionView[]): string[] =>

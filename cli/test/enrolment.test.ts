@@ -27,13 +27,13 @@ const at = (...parts: string[]): string => path.join(directory, ...parts);
 const modeOf = async (file: string): Promise<number> => (await stat(file)).mode & 0o777;
 
 /** What the reducer would write at its first start. */
-async function foundFederation(): Promise<string> {
+async function foundFederation(reducerAddress = "127.0.0.1:7443"): Promise<string> {
   await runCommand(["init", directory, "--organization", "north", "south"]);
   const { trust } = testAuthority(NOW_MS);
   const descriptor = writeDescriptor({
     caCertificate: trust.caCertificate,
     manifestBytes: new Uint8Array(await readFile(at("manifest.json"))),
-    reducerAddress: "127.0.0.1:7443",
+    reducerAddress,
   });
   await writeFile(at("reducer", "federation.json"), descriptor);
   return at("reducer", "federation.json");
@@ -223,4 +223,16 @@ test("a descriptor that does not exist yet is explained", async () => {
   );
   expect(run.status).toBe(1);
   expect(run.stderr).toContain("it is written by the reducer when it first starts");
+});
+
+test("a reducer that does not answer is named, with what to do about it", async () => {
+  const descriptor = await foundFederation("127.0.0.1:1");
+  const admin = ["--role", "admin", "--name", "a", "--admin-key", at("admin.key.pem")];
+  await enrol(descriptor, ...admin, "--home", at("admin"));
+  const run = await runCommand(["session", "list", "--home", at("admin"), "--wait", "0.2"]);
+  expect(run.status).toBe(1);
+  expect(run.stderr).toContain("waiting up to 0.2 s for the reducer at 127.0.0.1:1\n");
+  expect(run.stderr).toContain(
+    "the reducer at 127.0.0.1:1 cannot be reached; on its machine run: fedclave reducer --home DIR",
+  );
 });
