@@ -24,7 +24,8 @@ export function processOutput(environment: NodeJS.ProcessEnv): Output {
     return {
       write: (text) => void stream.write(text),
       isTty: stream.isTTY === true,
-      columns: () => stream.columns ?? DEFAULT_COLUMNS,
+      // A terminal that does not know its size says 0.
+      columns: () => stream.columns || DEFAULT_COLUMNS,
       hasColour: stream.isTTY === true && !plain,
     };
   };
