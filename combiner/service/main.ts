@@ -9,10 +9,10 @@ void runRole({
   role: "combiner",
   usage: USAGE,
   readConfig,
-  start: async (config, { clock, log }) => {
+  start: async (config, { clock, log, signal }) => {
     const randomness = systemRandomness;
     const home = await readMemberHome(config.home, "combiner");
-    const membership = await joinFederation({ home, clock, randomness, log });
+    const membership = await joinFederation({ home, clock, randomness, log, signal });
     return startCombiner({ membership, config, clock, randomness, log });
   },
 });
