@@ -1,7 +1,7 @@
 /** The study's job: MNIST, 2 clients, 30 rounds of 10 local epochs, over several seeds. */
 
 import type { CommandContext } from "../cli/context.ts";
-import { DEFAULT_DEMO_OPTIONS, type DemoOptions } from "../cli/demo/options.ts";
+import { DEFAULT_DEMO_OPTIONS } from "../cli/demo/options.ts";
 import type { DemoResult } from "../cli/demo/result.ts";
 import { runDemo } from "../cli/demo/run-demo.ts";
 import { type Figures, median } from "./figures.ts";
@@ -15,15 +15,10 @@ export type MnistOptions = {
   readonly log: (line: string) => void;
 };
 
-type MeasuredRun = DemoResult & {
-  /** Sum over rounds of the slowest client's training, in seconds. */
-  readonly trainingSeconds: number;
-};
-
 /** Accuracy and time are medians over the seeds; each run is real processes from the bundles. */
 export async function runMnistBench(options: MnistOptions): Promise<Figures> {
   const { rounds, clients, combiners, seeds, log } = options;
-  const runs: MeasuredRun[] = [];
+  const runs: DemoResult[] = [];
   for (let seed = 1; seed <= seeds; seed += 1) {
     const run = await measured(
       { ...DEFAULT_DEMO_OPTIONS, rounds, clients, combiners, seed },
@@ -35,7 +30,7 @@ export async function runMnistBench(options: MnistOptions): Promise<Figures> {
         `${run.seconds.toFixed(1)} s, of which ${run.trainingSeconds.toFixed(1)} s training`,
     );
   }
-  const of = (figure: (run: MeasuredRun) => number) => median(runs.map(figure));
+  const of = (figure: (run: DemoResult) => number) => median(runs.map(figure));
   return {
     bench: "mnist",
     rounds,
@@ -51,28 +46,4 @@ export async function runMnistBench(options: MnistOptions): Promise<Figures> {
       (run) => 1 - run.trainingSeconds / (run.roundSeconds + run.betweenSeconds),
     ),
   };
-}
-
-async function measured(demo: DemoOptions, { context }: MnistOptions): Promise<MeasuredRun> {
-  const slowestMs = new Map<number, number>();
-  const result = await runDemo(demo, context, {
-    onLog: (_role, line) => {
-      const event = trainingOf(line);
-      if (event === undefined) return;
-      slowestMs.set(event.round, Math.max(slowestMs.get(event.round) ?? 0, event.trainingMs));
-    },
-  });
-  const trainingMs = [...slowestMs.values()].reduce((a, b) => a + b, 0);
-  return { ...result, trainingSeconds: trainingMs / 1000 };
-}
-
-/** What a client's log line says about a training that ended. */
-function trainingOf(
-  line: string,
-): { readonly round: number; readonly trainingMs: number } | undefined {
-  if (!line.includes('"task.ended"')) return undefined;
-  const event = JSON.parse(line) as { outcome: string; round: number; durationMs: number };
-  return event.outcome === "trained"
-    ? { round: event.round, trainingMs: event.durationMs }
-    : undefined;
 }

@@ -1,12 +1,10 @@
 /** What a member signs about its update (docs/wire-formats.md): nobody else can count something in its name. */
 import { digestBytes, type FederationId, type Name } from "../../lib/base/ids.ts";
 import { type SigningKey, signDetached } from "../../lib/base/keys.ts";
+import { UPDATE_HEADER_TYPE } from "../../lib/federation/update-header.ts";
 import { fedclave } from "../../proto/generated/fedclave.js";
 import type { KeptUpdate } from "../core/kept-updates.ts";
 import { WIRE_VERSION } from "./wire.ts";
-
-/** Payload type of the signature (DSSE). */
-export const UPDATE_HEADER_TYPE = "application/vnd.fedclave.update-header.v1";
 
 /** The signed header that goes before an update's body. */
 export function signUpdateHeader(

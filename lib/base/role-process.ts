@@ -85,6 +85,13 @@ export type RunningRole = {
   readonly failed: Promise<never>;
 };
 
+export type RolePorts = {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborted when the process is asked to stop. */
+  readonly signal: AbortSignal;
+};
+
 /**
  * Runs a role until a signal, the end of standard input, or a failure. Exit status: 0 stopped, 1 failed, 2 wrong
  * arguments. Standard output carries one JSON line, when the role is ready; logs go to standard error.
@@ -93,12 +100,18 @@ export async function runRole<Config extends CommonConfig>(given: {
   readonly role: Role;
   readonly usage: string;
   readonly readConfig: (args: readonly string[]) => Config;
-  readonly start: (config: Config, ports: { clock: Clock; log: Log }) => Promise<RunningRole>;
+  /** May reject with the signal's reason once it is aborted: whoever waits for others must not outlive a stop. */
+  readonly start: (config: Config, ports: RolePorts) => Promise<RunningRole>;
 }): Promise<void> {
   const { role } = given;
+  const args = process.argv.slice(2);
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(`${given.usage}\n`);
+    return;
+  }
   let config: Config;
   try {
-    config = given.readConfig(process.argv.slice(2));
+    config = given.readConfig(args);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`fedclave ${role}: ${error.message}\n${given.usage}\n`);
@@ -106,15 +119,16 @@ export async function runRole<Config extends CommonConfig>(given: {
     return;
   }
   const log = pinoLog(config.logLevel, { role });
-  const asked = stopAsked(config);
+  const signal = stopAsked(config);
   try {
-    const running = await given.start(config, { clock: systemClock(), log });
+    const running = await given.start(config, { clock: systemClock(), log, signal });
     process.stdout.write(`${JSON.stringify({ ready: true, role, ...running.ready })}\n`);
-    const why = await Promise.race([asked, running.failed]);
-    log.info("role.stopping", { why });
+    await Promise.race([aborted(signal), running.failed]);
+    log.info("role.stopping", { why: describeError(signal.reason) });
     await running.stop();
     process.exit(0);
   } catch (error) {
+    if (signal.aborted && error === signal.reason) process.exit(0);
     log.error("role.failed", { error: describeError(error) });
     const message = error instanceof Error ? error.message : "an unknown failure";
     process.stderr.write(`fedclave ${role}: ${message}\n`);
@@ -122,12 +136,21 @@ export async function runRole<Config extends CommonConfig>(given: {
   }
 }
 
-function stopAsked(config: CommonConfig): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
-    if (!config.untilStdinCloses) return;
-    process.stdin.on("end", () => resolve("standard input closed"));
-    process.stdin.on("error", () => resolve("standard input failed"));
+function stopAsked({ untilStdinCloses }: CommonConfig): AbortSignal {
+  const stopping = new AbortController();
+  const stop = (why: string): void => stopping.abort(new Error(why));
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
+  if (untilStdinCloses) {
+    process.stdin.on("end", () => stop("standard input closed"));
+    process.stdin.on("error", () => stop("standard input failed"));
     process.stdin.resume();
+  }
+  return stopping.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }

@@ -186,6 +186,7 @@ function waitingFor(coordinator: Coordinator, session: SessionRecord): string {
   }
   const attending = attendance(live).size;
   const missing = session.settings.minClients - attending;
+  if (missing <= 0) return "the next selection of clients";
   const combiners = [...live.combiners.values()].filter((each) => each.attached !== undefined);
   const hint = combiners.length === 0 ? "; no combiner is attached, start one first" : "";
   return `${missing} more clients: ${attending} of ${session.settings.minClients} attend${hint}`;

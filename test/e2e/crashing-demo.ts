@@ -29,7 +29,7 @@ export async function runWithCrash(crash: Crash, seed = SMALL.seed): Promise<Cra
   let last: SessionView | undefined;
   let crashes = 0;
   const restarted: Promise<unknown>[] = [];
-  const result = await runDemo({ ...SMALL, combiners: 2, seed, ...(process.env.KEEP ? { keep: process.env.KEEP } : {}) }, context(), {
+  const result = await runDemo({ ...SMALL, combiners: 2, seed }, context(), {
     onFederation: (federation) => {
       roles = federation.roles;
     },
