@@ -20,9 +20,9 @@ export async function runMnistBench(options: MnistOptions): Promise<Figures> {
   const { rounds, clients, combiners, seeds, log } = options;
   const runs: DemoResult[] = [];
   for (let seed = 1; seed <= seeds; seed += 1) {
-    const run = await measured(
+    const run = await runDemo(
       { ...DEFAULT_DEMO_OPTIONS, rounds, clients, combiners, seed },
-      options,
+      options.context,
     );
     runs.push(run);
     log(
