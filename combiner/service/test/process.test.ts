@@ -76,3 +76,15 @@ test("a home that is not there ends it with one readable line and status 1", asy
   expect([output.exit, output.stdout]).toEqual([1, ""]);
   expect(output.stderr).toMatch(/^fedclave combiner: .*member\.key\.pem.*\n$/);
 });
+
+test("it can be stopped while it waits for a reducer that is not there", async () => {
+  const elsewhere = await foundFederation();
+  const home = await elsewhere.enrol("combiner-1");
+  await elsewhere.stopListening();
+  const { child, output } = run("--home", home);
+  await until(() => output.stderr.includes("reducer.unreachable") || output.exit !== undefined);
+  child.kill("SIGTERM");
+  await until(() => output.exit !== undefined);
+  expect([output.exit, output.stdout]).toEqual([0, ""]);
+  await elsewhere.close();
+});

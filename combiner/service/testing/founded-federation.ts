@@ -23,6 +23,7 @@ export type FoundedFederation = {
   readonly attached: readonly string[];
   /** A new member home. */
   readonly enrol: (member: string) => Promise<string>;
+  readonly stopListening: () => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -116,6 +117,7 @@ export async function foundFederation(): Promise<FoundedFederation> {
       });
       return home;
     },
+    stopListening: () => listener.close(0),
     close: async () => {
       await listener.close(0);
       await rm(directory, { recursive: true });
