@@ -77,7 +77,9 @@ export async function serveUpload(
     ticket.leave();
     await stream.write({ staged: { digest: offer.header.digest } });
   } catch (error) {
-    if (error instanceof RefusedError) await tell(stream, error.refusals);
+    // Before the peer is told: whether it listens must not decide how long it holds the place.
+    ticket?.leave();
+    if (error instanceof RefusedError) await tell(stream, error.refusals, new Pace(clock));
     throw error;
   } finally {
     ticket?.leave();
@@ -163,11 +165,11 @@ function checkedChunk(message: RequestOf<"Transfer.Upload">, leftBytes: number):
 }
 
 /** The Refusals message that the protocol has for this; the call's status, which follows, says the same. */
-async function tell(stream: UploadStream, refusals: readonly Refusal[]): Promise<void> {
+async function tell(stream: UploadStream, refusals: readonly Refusal[], pace: Pace): Promise<void> {
   try {
-    await stream.write({ refusals: { refusals: [...refusals] } });
+    await pace.wait(stream.write({ refusals: { refusals: [...refusals] } }), 0);
   } catch {
-    // The peer has left: nobody to tell.
+    // The peer has left, or does not listen: nobody to tell.
   }
 }
 

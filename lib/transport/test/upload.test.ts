@@ -2,11 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { digestBytes, digestOf } from "../../base/ids.ts";
 import { CHUNK_BYTES, MAX_CHUNK_BYTES, MIB } from "../../base/limits.ts";
 import { RefusedError, refusal } from "../../base/refusal.ts";
+import { fakeClock } from "../../base/testing/fake-clock.ts";
 import type { ClientStream, Connection } from "../connect.ts";
 import { GrantQueue } from "../grants.ts";
-import type { ReceivedResponseOf, SentRequestOf } from "../rpcs.ts";
+import type { ReceivedResponseOf, RequestOf, SentRequestOf } from "../rpcs.ts";
 import { sendUpload, type UploadProgress } from "../send-upload.ts";
-import { serveUpload, type UploadPlan } from "../serve-upload.ts";
+import { serveUpload, type UploadPlan, type UploadStream } from "../serve-upload.ts";
 import { noise } from "../testing/hostile-client.ts";
 import { type TestFederation, testFederation } from "../testing/test-federation.ts";
 
@@ -279,4 +280,56 @@ test("a sender that goes away frees everything", async () => {
   stream.cancel();
   while (abortedCount === 0) await new Promise((resolve) => setImmediate(resolve));
   expect(grants.grantedCount).toBe(0);
+});
+
+describe("a peer that takes no byte", () => {
+  /** Sends what it is given to send, and never has room for an answer. */
+  function deafStream(...messages: readonly object[]): UploadStream {
+    const waiting = [...messages] as RequestOf<"Transfer.Upload">[];
+    const never = new Promise<never>(() => {});
+    return {
+      read: () => (waiting.length > 0 ? Promise.resolve(waiting.shift()) : never),
+      write: () => never,
+      signal: new AbortController().signal,
+    };
+  }
+  const offer = { kind: "header", header: { ...header, subject: "model" } };
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  test("loses its grant when it does not take the grant", async () => {
+    let aborted = 0;
+    const clock = fakeClock();
+    const queue = new GrantQueue({ maxGranted: 1, maxWaiting: 1 });
+    const sink = { write: () => {}, finish: async () => {}, abort: () => void aborted++ };
+    const serving = serveUpload(deafStream(offer), {
+      grants: queue,
+      admit: () => ({ begin: () => sink }),
+      clock,
+    });
+    serving.catch(() => {});
+    await settled();
+    expect(queue.grantedCount).toBe(1);
+    await clock.advance(30_000);
+    expect([aborted, queue.grantedCount]).toEqual([1, 0]);
+    await clock.advance(30_000);
+    await expect(serving).rejects.toThrow(/too-slow/);
+  });
+
+  test("holds no place while it is told why it was refused", async () => {
+    const clock = fakeClock();
+    const queue = new GrantQueue({ maxGranted: 1, maxWaiting: 1 });
+    const refusing = () => {
+      throw new RefusedError(refusal("too-late", "now", "before"));
+    };
+    const serving = serveUpload(deafStream(offer), {
+      grants: queue,
+      admit: () => ({ begin: refusing }),
+      clock,
+    });
+    serving.catch(() => {});
+    await settled();
+    expect(queue.grantedCount).toBe(0);
+    await clock.advance(30_000);
+    await expect(serving).rejects.toThrow(/too-late/);
+  });
 });
