@@ -310,6 +310,7 @@ describe("a peer that takes no byte", () => {
     await settled();
     expect(queue.grantedCount).toBe(1);
     await clock.advance(30_000);
+    await settled();
     expect([aborted, queue.grantedCount]).toEqual([1, 0]);
     await clock.advance(30_000);
     await expect(serving).rejects.toThrow(/too-slow/);
