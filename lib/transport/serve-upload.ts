@@ -67,8 +67,10 @@ export async function serveUpload(
     try {
       if (firstChunk.hasCome())
         throw refused("chunk-before-grant", "a chunk", "to wait for the grant");
-      await stream.write({ grant: { offsetBytes: 0 } });
-      await receiveBody(stream, offer, sink, firstChunk, new Pace(clock));
+      const pace = new Pace(clock);
+      // A peer whose window is closed takes no byte, not even this one.
+      await pace.wait(stream.write({ grant: { offsetBytes: 0 } }), 0);
+      await receiveBody(stream, offer, sink, firstChunk, pace);
       await sink.finish();
     } catch (error) {
       sink.abort();
