@@ -7,7 +7,7 @@ import {
   sign,
   verify,
 } from "node:crypto";
-import { equalBytes, fromHex } from "./bytes.ts";
+import { equalBytes, fromHex, toHex } from "./bytes.ts";
 import { preAuthEncoding } from "./dsse.ts";
 import { type Digest, digestOf } from "./ids.ts";
 import { assertInvariant, CodedError } from "./refusal.ts";
@@ -146,10 +146,24 @@ export function verifyDetached(
   payload: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  const key = parsePublicKey(publicKey);
+  const key = parsedKey(publicKey);
   if (signature.byteLength !== SIGNATURE_BYTES) return false;
   const input = preAuthEncoding(payloadType, payload);
   return verify("sha256", input, { key, dsaEncoding: "ieee-p1363" }, signature);
+}
+
+/** Reading a key costs as much as verifying with it, and the same members sign round after round. */
+const parsedKeys = new Map<string, KeyObject>();
+const MAX_PARSED_KEYS = 4096;
+
+function parsedKey(der: Uint8Array): KeyObject {
+  const name = toHex(der);
+  const known = parsedKeys.get(name);
+  if (known !== undefined) return known;
+  const key = parsePublicKey(der);
+  if (parsedKeys.size >= MAX_PARSED_KEYS) parsedKeys.clear();
+  parsedKeys.set(name, key);
+  return key;
 }
 
 function hasSpkiForm(der: Uint8Array): boolean {
