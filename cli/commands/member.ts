@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { ROLES } from "../../lib/base/ids.ts";
 import { ENROLLABLE_ROLES, type EnrollableRole } from "../../lib/provisioning/statement.ts";
+import type { Connection } from "../../lib/transport/connect.ts";
 import { fedclave } from "../../proto/generated/fedclave.js";
 import { withReducer } from "../admin-connection.ts";
 import { CliError, usageError } from "../cli-error.ts";
@@ -13,6 +14,7 @@ import {
   makeMemberKey,
   nameArgument,
 } from "../enrol-member.ts";
+import { everyPage } from "../every-page.ts";
 import { writeJson, writeLine } from "../output.ts";
 import { renderFields, renderTable } from "../rendering/table.ts";
 import { formatInstant, shortHash } from "../rendering/units.ts";
@@ -144,8 +146,10 @@ function say(context: CommandContext, options: EnrolOptions, written: string, te
 function addListCommands(member: Command, context: CommandContext): void {
   addReducerOptions(member.command("list").summary("everyone who has joined")).action(
     async (options: SharedOptions) => {
-      const members = await withReducer(context, options, async (reducer) =>
-        (await reducer.unary("Members.List", {})).members.map(memberView),
+      const members = await withReducer(
+        context,
+        options,
+        async (reducer) => await allMembers(reducer),
       );
       if (options.json === true) return writeJson(context.stdout, { members });
       for (const line of memberTable(members)) writeLine(context.stdout, line);
@@ -160,8 +164,8 @@ function addListCommands(member: Command, context: CommandContext): void {
           const role = WIRE_ROLES[options.role] ?? fedclave.v1.Role.ROLE_UNSPECIFIED;
           return [memberView(await reducer.unary("Members.Show", { member: name, role }))];
         }
-        const { members } = await reducer.unary("Members.List", {});
-        return members.map(memberView).filter((each) => each.member === name);
+        const members = await allMembers(reducer);
+        return members.filter((each) => each.member === name);
       });
       if (found.length === 0) {
         throw new CliError("not-found", `no member ${name} has joined; see: fedclave member list`);
@@ -208,3 +212,9 @@ const memberFields = (each: MemberView): string[] =>
     ["first joined", formatInstant(each.firstJoinedAtMs)],
     ["certificate until", formatInstant(each.certificateExpiresAtMs)],
   ]);
+
+const allMembers = (reducer: Connection): Promise<MemberView[]> =>
+  everyPage(async (page) => {
+    const answer = await reducer.unary("Members.List", page);
+    return { entries: answer.members.map(memberView), totalCount: answer.totalCount };
+  });

@@ -6,6 +6,7 @@ import { withReducer } from "../admin-connection.ts";
 import { usageError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
 import { nameArgument, readFileOr } from "../enrol-member.ts";
+import { everyPage } from "../every-page.ts";
 import { MODEL_FORMATS, type ModelFormat, readModelFile, writeModelFile } from "../model-files.ts";
 import { writeJson, writeLine } from "../output.ts";
 import { renderTable } from "../rendering/table.ts";
@@ -73,8 +74,11 @@ export function addModelCommands(program: Command, context: CommandContext): voi
     .action(async (text: string, options: SharedOptions) => {
       const models = await withReducer(context, options, async (reducer) => {
         const { modelHash } = await findModel(reducer, text);
-        const answer = await reducer.unary("Models.Trail", { modelHash: digestBytes(modelHash) });
-        return answer.models.map(modelView);
+        return await everyPage(async (page) => {
+          const wanted = { modelHash: digestBytes(modelHash), ...page };
+          const answer = await reducer.unary("Models.Trail", wanted);
+          return { entries: answer.models.map(modelView), totalCount: answer.totalCount };
+        });
       });
       if (options.json === true) return writeJson(context.stdout, { models });
       for (const line of modelTable(models)) writeLine(context.stdout, line);
@@ -82,7 +86,10 @@ export function addModelCommands(program: Command, context: CommandContext): voi
 }
 
 export const listModels = async (reducer: Connection): Promise<ModelView[]> =>
-  (await reducer.unary("Models.List", {})).models.map(modelView);
+  await everyPage(async (page) => {
+    const answer = await reducer.unary("Models.List", page);
+    return { entries: answer.models.map(modelView), totalCount: answer.totalCount };
+  });
 
 /** @throws CliError "not-found" | "ambiguous" */
 export async function findModel(reducer: Connection, text: string): Promise<ModelView> {

@@ -8,6 +8,7 @@ import { CliError } from "../cli-error.ts";
 import { buildPackage } from "../compute-package-files.ts";
 import type { CommandContext } from "../context.ts";
 import { nameArgument, readFileOr } from "../enrol-member.ts";
+import { everyPage } from "../every-page.ts";
 import { paint, writeJson, writeLine } from "../output.ts";
 import { renderFields, renderTable } from "../rendering/table.ts";
 import { formatBytes, formatInstant, shortHash } from "../rendering/units.ts";
@@ -73,8 +74,14 @@ export function addPackageCommands(program: Command, context: CommandContext): v
     });
   addReducerOptions(group.command("list").summary("the packages the reducer holds")).action(
     async (options: SharedOptions) => {
-      const packages = await withReducer(context, options, async (reducer) =>
-        (await reducer.unary("Packages.List", {})).packages.map(packageView),
+      const packages = await withReducer(
+        context,
+        options,
+        async (reducer) =>
+          await everyPage(async (page) => {
+            const answer = await reducer.unary("Packages.List", page);
+            return { entries: answer.packages.map(packageView), totalCount: answer.totalCount };
+          }),
       );
       if (options.json === true) return writeJson(context.stdout, { packages });
       for (const line of packageTable(packages)) writeLine(context.stdout, line);

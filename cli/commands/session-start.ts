@@ -4,6 +4,7 @@ import type { Connection } from "../../lib/transport/connect.ts";
 import { withReducer } from "../admin-connection.ts";
 import { usageError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
+import { everyPage } from "../every-page.ts";
 import { writeJson, writeLine } from "../output.ts";
 import { resolveReference } from "../resolve-reference.ts";
 import {
@@ -79,7 +80,10 @@ async function findGround(
   reducer: Connection,
   choices: Pick<SessionChoices, "package" | "model">,
 ): Promise<SessionGround> {
-  const packages = (await reducer.unary("Packages.List", {})).packages.map(packageView);
+  const packages = await everyPage(async (page) => {
+    const answer = await reducer.unary("Packages.List", page);
+    return { entries: answer.packages.map(packageView), totalCount: answer.totalCount };
+  });
   const candidates = packages.map((each) => ({
     ...each,
     digest: each.packageDigest,

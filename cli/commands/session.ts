@@ -1,16 +1,18 @@
 import type { Command } from "commander";
 import { parseSessionId } from "../../lib/base/ids.ts";
+import { assertInvariant } from "../../lib/base/refusal.ts";
 import type { Connection } from "../../lib/transport/connect.ts";
 import { withReducer } from "../admin-connection.ts";
 import { CliError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
+import { everyPage } from "../every-page.ts";
 import { writeJson, writeLine } from "../output.ts";
 import { renderRounds } from "../rendering/round-table.ts";
 import { sessionCsv } from "../rendering/session-csv.ts";
 import { settingsLines, summaryLines } from "../rendering/session-summary.ts";
 import { renderTable } from "../rendering/table.ts";
 import { formatInstant } from "../rendering/units.ts";
-import { type SessionView, sessionView } from "../views.ts";
+import { type SessionView, sessionView, withUpdate } from "../views.ts";
 import { followToEnd } from "./follow-session.ts";
 import { writeNewFile } from "./member.ts";
 import { addReducerOptions, type SharedOptions } from "./options.ts";
@@ -81,7 +83,10 @@ export function addSessionCommands(program: Command, context: CommandContext): v
 }
 
 const listSessions = async (reducer: Connection): Promise<SessionView[]> =>
-  (await reducer.unary("Sessions.List", {})).sessions.map(sessionView);
+  await everyPage(async (page) => {
+    const answer = await reducer.unary("Sessions.List", page);
+    return { entries: answer.sessions.map(sessionView), totalCount: answer.totalCount };
+  });
 
 async function findSession(reducer: Connection, text: string): Promise<{ sessionId: string }> {
   const exact = parseSessionId(text);
@@ -104,7 +109,14 @@ async function findSession(reducer: Connection, text: string): Promise<{ session
 
 async function showSession(reducer: Connection, text: string): Promise<SessionView> {
   const { sessionId } = await findSession(reducer, text);
-  return sessionView(await reducer.unary("Sessions.Show", { sessionId }));
+  let session: SessionView | undefined;
+  await everyPage(async ({ page }) => {
+    const message = await reducer.unary("Sessions.Show", { sessionId, page });
+    session = withUpdate(session, sessionView(message));
+    return { entries: message.rounds, totalCount: message.attemptCount };
+  });
+  assertInvariant(session !== undefined, "at least one page was fetched");
+  return session;
 }
 
 export const sessionTable = (sessions: readonly SessionView[]): string[] =>

@@ -9,7 +9,8 @@
  */
 import type { Name, UnixMs } from "../../lib/base/ids.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
-import type { CommittedUpdate, Lease, RoundKey } from "./events.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
+import type { CommittedUpdate, Lease } from "./events.ts";
 
 export type Fold = { readonly exampleCount: number; readonly sizeBytes: number };
 
@@ -170,7 +171,7 @@ export function foldedMembers(round: Round): ReadonlyMap<Name, Fold> {
 }
 
 /** The combiner each leased member's update belongs to. */
-export function leaseHolders(round: Round): ReadonlyMap<Name, Name> {
+export function leaseHolders(round: Pick<Round, "leases">): ReadonlyMap<Name, Name> {
   const leases = [...round.leases.values()];
   return new Map(leases.flatMap(({ members, combiner }) => members.map((m) => [m, combiner])));
 }

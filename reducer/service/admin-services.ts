@@ -8,6 +8,7 @@ import type { ArtifactStore } from "../../lib/storage/artifacts.ts";
 import type { RequestOf, ResponseOf } from "../../lib/transport/rpcs.ts";
 import type { MessageWriter } from "../../lib/transport/stream.ts";
 import type { Coordinator } from "../core/draft.ts";
+import { attendance } from "../core/live.ts";
 import { appraiseSettings } from "../core/settings.ts";
 import { memberKey, modelTrail, type RoundRecord, type SessionRecord } from "../core/state.ts";
 import type { Engine } from "./engine.ts";
@@ -37,8 +38,15 @@ export const MAX_RUNNING_SESSIONS = 8;
 /** How often a watcher is told at most; what changes in between arrives as one. */
 const WATCH_INTERVAL_MS = 100;
 
-const everyRound = () => true;
-const noRound = () => false;
+/** Entries of one answer: the largest are about 700 bytes, so a message stays within its limit. */
+export const PAGE_ENTRIES = 1000;
+
+type PageMessage = { readonly offset?: number | null } | null | undefined;
+
+const pageOf = <T>(all: readonly T[], page: PageMessage): readonly T[] => {
+  const offset = page?.offset ?? 0;
+  return all.slice(offset, offset + PAGE_ENTRIES);
+};
 
 export function adminServices(parts: AdminParts) {
   const { engine } = parts;
@@ -50,21 +58,29 @@ export function adminServices(parts: AdminParts) {
     throw new RefusedError(refusal("unknown-session", text, "an id from `fedclave session list`"));
   };
 
-  const show = (text: string): ResponseOf<"Sessions.Show"> => {
+  const show = (text: string, page?: PageMessage): ResponseOf<"Sessions.Show"> => {
     const coordinator = engine.coordinator();
-    return sessionMessage(coordinator, find(coordinator, text), everyRound);
+    const session = find(coordinator, text);
+    return sessionMessage(coordinator, session, pageOf(session.rounds, page));
   };
 
   return {
     startSession: (request: RequestOf<"Sessions.Start">) => startSession(parts, request),
 
-    listSessions: async (): Promise<ResponseOf<"Sessions.List">> => {
+    listSessions: async (
+      request: RequestOf<"Sessions.List">,
+    ): Promise<ResponseOf<"Sessions.List">> => {
       const coordinator = engine.coordinator();
-      const sessions = [...coordinator.state.sessions.values()];
-      return { sessions: sessions.map((each) => sessionMessage(coordinator, each, noRound)) };
+      const all = [...coordinator.state.sessions.values()];
+      const sessions = pageOf(all, request.page);
+      return {
+        sessions: sessions.map((each) => sessionMessage(coordinator, each, [])),
+        totalCount: all.length,
+      };
     },
 
-    showSession: async (request: RequestOf<"Sessions.Show">) => show(request.sessionId),
+    showSession: async (request: RequestOf<"Sessions.Show">) =>
+      show(request.sessionId, request.page),
 
     stopSession: async (
       request: RequestOf<"Sessions.Stop">,
@@ -90,9 +106,10 @@ export function adminServices(parts: AdminParts) {
       stream: MessageWriter<ResponseOf<"Sessions.Watch">>,
     ) => watch(parts, () => find(engine.coordinator(), request.sessionId), stream),
 
-    listModels: async (): Promise<ResponseOf<"Models.List">> => ({
-      models: [...engine.coordinator().state.models.values()].map(modelMessage),
-    }),
+    listModels: async (request: RequestOf<"Models.List">): Promise<ResponseOf<"Models.List">> => {
+      const all = [...engine.coordinator().state.models.values()];
+      return { models: pageOf(all, request.page).map(modelMessage), totalCount: all.length };
+    },
 
     modelTrail: async (request: RequestOf<"Models.Trail">): Promise<ResponseOf<"Models.Trail">> => {
       const hash = needDigest(request.modelHash);
@@ -100,17 +117,27 @@ export function adminServices(parts: AdminParts) {
       if (trail.length === 0) {
         throw new RefusedError(refusal("unknown-model", hash, "a hash from `fedclave model list`"));
       }
-      return { models: trail.map(modelMessage) };
+      return { models: pageOf(trail, request.page).map(modelMessage), totalCount: trail.length };
     },
 
-    listPackages: async (): Promise<ResponseOf<"Packages.List">> => ({
-      packages: [...engine.coordinator().state.packages.values()].map(packageMessage),
-    }),
+    listPackages: async (
+      request: RequestOf<"Packages.List">,
+    ): Promise<ResponseOf<"Packages.List">> => {
+      const all = [...engine.coordinator().state.packages.values()];
+      return { packages: pageOf(all, request.page).map(packageMessage), totalCount: all.length };
+    },
 
-    listMembers: async (): Promise<ResponseOf<"Members.List">> => {
+    listMembers: async (
+      request: RequestOf<"Members.List">,
+    ): Promise<ResponseOf<"Members.List">> => {
       const coordinator = engine.coordinator();
-      const members = [...coordinator.state.members.values()];
-      return { members: members.map((member) => memberMessage(coordinator, member)) };
+      const all = [...coordinator.state.members.values()];
+      const places = attendance(coordinator.live);
+      const members = pageOf(all, request.page);
+      return {
+        members: members.map((member) => memberMessage(coordinator, member, places)),
+        totalCount: all.length,
+      };
     },
 
     showMember: async (request: RequestOf<"Members.Show">): Promise<ResponseOf<"Members.Show">> => {
@@ -120,7 +147,9 @@ export function adminServices(parts: AdminParts) {
       );
       const name = needName(request.member);
       const member = role && coordinator.state.members.get(memberKey(role, name));
-      if (member !== undefined) return memberMessage(coordinator, member);
+      if (member !== undefined) {
+        return memberMessage(coordinator, member, attendance(coordinator.live));
+      }
       throw new RefusedError(refusal("unknown-member", name, "a name from `fedclave member list`"));
     },
   };
@@ -145,7 +174,7 @@ async function startSession(
     return { input: { kind: "record", event }, result: undefined };
   });
   log.info("session.started", { sessionId, rounds: settings.rounds });
-  return sessionMessage(engine.coordinator(), mustFind(engine, sessionId), everyRound);
+  return sessionMessage(engine.coordinator(), mustFind(engine, sessionId), []);
 }
 
 function refuseTooMany({ state }: Coordinator): void {
@@ -163,13 +192,13 @@ const mustFind = (engine: Engine, sessionId: SessionId): SessionRecord => {
   return session;
 };
 
-/** The whole session, then after each change the rounds that changed, until it ends or the watcher leaves. */
+/** The newest rounds, then after each change those that changed, until it ends or the watcher leaves. */
 async function watch(
   { engine, clock }: AdminParts,
   current: () => SessionRecord,
   stream: MessageWriter<ResponseOf<"Sessions.Watch">>,
 ): Promise<void> {
-  let shown: readonly RoundRecord[] = [];
+  let shown: ReadonlySet<RoundRecord> = new Set();
   let changed = true;
   let wake = () => {};
   const stopListening = engine.onChange(() => {
@@ -182,15 +211,16 @@ async function watch(
     for (;;) {
       const session = current();
       changed = false;
-      const before = shown;
-      shown = session.rounds;
-      const message = sessionMessage(
-        engine.coordinator(),
-        session,
-        (round, index) => round.status === "open" || before[index] !== round,
-      );
+      const news = session.rounds.filter((each) => each.status === "open" || !shown.has(each));
+      const newest = news.slice(-PAGE_ENTRIES);
+      const message = sessionMessage(engine.coordinator(), session, newest);
+      // What did not fit into this message goes into the next one.
+      const leftOut = new Set(newest.slice(message.rounds?.length ?? 0));
+      shown = new Set(session.rounds.filter((each) => !leftOut.has(each)));
       await stream.write(message);
-      if (session.status !== "running" || stream.signal.aborted) return;
+      if (stream.signal.aborted) return;
+      if (leftOut.size > 0) continue;
+      if (session.status !== "running") return;
       await pause(clock, WATCH_INTERVAL_MS);
       while (!changed && !stream.signal.aborted) {
         await new Promise<void>((resolve) => {

@@ -4,7 +4,7 @@ import type { Refusal } from "../../lib/base/refusal.ts";
 import { fedclave } from "../../proto/generated/fedclave.js";
 import type { Coordinator } from "../core/draft.ts";
 import { attendance } from "../core/live.ts";
-import { foldedMembers, type Round } from "../core/round.ts";
+import { foldedMembers, leaseHolders, type Round } from "../core/round.ts";
 import type {
   MemberRecord,
   ModelRecord,
@@ -39,11 +39,22 @@ export const WIRE_ROLES: Readonly<Record<Role, fedclave.v1.Role>> = {
   admin: fedclave.v1.Role.ROLE_ADMIN,
 };
 
-/** @param shows  which of its rounds to include */
+/** Cohorts are listed for this many attempts of a message, */
+const LISTED_COHORTS = 16;
+/** and only up to this size, so that a message stays within its limit. */
+const LISTED_COHORT_MEMBERS = 256;
+
+/** Rounds of one message: well under what a message may have, so that the rest of the session fits beside them. */
+const MAX_ROUNDS_BYTES = 512 * 1024;
+
+/**
+ * @param rounds  those of its rounds to include, oldest first: as many as fit, from the front
+ * @returns a message within MAX_MESSAGE_BYTES, whatever clients reported
+ */
 export function sessionMessage(
   coordinator: Coordinator,
   session: SessionRecord,
-  shows: (round: RoundRecord, index: number) => boolean,
+  rounds: readonly RoundRecord[],
 ): SessionMessage {
   const live = coordinator.live.sessions.get(session.sessionId)?.round;
   return {
@@ -54,12 +65,26 @@ export function sessionMessage(
     modelHash: digestBytes(session.modelHash),
     startedAtMs: session.startedAtMs,
     ...(session.endedAtMs === undefined ? {} : { endedAtMs: session.endedAtMs }),
-    rounds: session.rounds.filter(shows).map((round) => roundMessage(round, live)),
+    rounds: fitting(
+      rounds.map((round, index) =>
+        roundMessage(round, live, index >= rounds.length - LISTED_COHORTS),
+      ),
+    ),
+    attemptCount: session.rounds.length,
     waitingFor: waitingFor(coordinator, session),
     reasons: [...session.reasons],
     gridExponent: session.grid.gridExponent,
     worstRoundingError: session.grid.worstRoundingError,
   };
+}
+
+function fitting(rounds: readonly RoundMessage[]): RoundMessage[] {
+  let bytes = 0;
+  const end = rounds.findIndex((round) => {
+    bytes += fedclave.v1.Round.encode(round).finish().byteLength;
+    return bytes > MAX_ROUNDS_BYTES;
+  });
+  return rounds.slice(0, end < 0 ? rounds.length : Math.max(1, end));
 }
 
 export const modelMessage = (model: ModelRecord): fedclave.v1.Model.$Properties => ({
@@ -85,14 +110,16 @@ export const packageMessage = (record: PackageRecord): fedclave.v1.Package.$Prop
   uploadedAtMs: record.atMs,
 });
 
+/** @param places  attendance(live): made once for a whole list */
 export function memberMessage(
   { live }: Coordinator,
   member: MemberRecord,
+  places: ReadonlyMap<Name, Name>,
 ): fedclave.v1.Member.$Properties {
   const isCombiner = member.role === "combiner";
   const at = isCombiner
     ? live.combiners.get(member.member)?.attached?.address
-    : attendance(live).get(member.member);
+    : places.get(member.member);
   return {
     member: member.member,
     role: WIRE_ROLES[member.role],
@@ -105,14 +132,16 @@ export function memberMessage(
   };
 }
 
-function roundMessage(record: RoundRecord, live: Round | undefined): RoundMessage {
+function roundMessage(
+  record: RoundRecord,
+  live: Round | undefined,
+  listsCohort: boolean,
+): RoundMessage {
   const open = record.status === "open" ? live : undefined;
   const folds = open === undefined ? committedFolds(record) : foldedMembers(open);
-  const holders = new Map<Name, Name>();
-  for (const lease of (open?.leases ?? record.leases).values()) {
-    for (const member of lease.members) holders.set(member, lease.combiner);
-  }
-  const cohort = record.cohort.map((member) => ({
+  const holders = leaseHolders(open ?? record);
+  const listed = listsCohort && record.cohort.length <= LISTED_COHORT_MEMBERS ? record.cohort : [];
+  const cohort = listed.map((member) => ({
     member,
     combiner: holders.get(member) ?? "",
     folded: folds.has(member),
@@ -151,7 +180,7 @@ function memberRefusals(record: RoundRecord, open: Round | undefined) {
   return [
     ...[...(open?.gaveUp ?? [])].flatMap(([member, reasons]) => named(member, reasons)),
     ...named("", record.reasons),
-  ];
+  ].slice(0, LISTED_REFUSALS);
 }
 
 /** Example-weighted means: over disjoint validation sets they are the figures of their union. */
@@ -193,6 +222,7 @@ function waitingFor(coordinator: Coordinator, session: SessionRecord): string {
 }
 
 const LISTED = 8;
+const LISTED_REFUSALS = 64;
 
 const listed = (members: readonly Name[]): string =>
   members.length <= LISTED
