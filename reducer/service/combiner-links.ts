@@ -21,6 +21,9 @@ type OrderMessage = ResponseOf<"Coordination.Attach">;
 /** Orders that may wait for one combiner; one that falls further behind is cut off and attaches again. */
 const MAX_WAITING_ORDERS = 4096;
 
+/** What one combiner said and the engine has not taken yet. */
+const MAX_QUEUED_INPUTS = 256;
+
 export type CombinerLinks = {
   /** Serves one Coordination.Attach call until it ends. */
   readonly serve: (stream: AttachStream, peer: MemberPeer) => Promise<void>;
@@ -66,13 +69,16 @@ export function combinerLinks(given: {
   }
 
   async function readAll(stream: AttachStream, combiner: Name): Promise<void> {
-    for (;;) {
+    for (let count = 1; ; count += 1) {
       const message = await stream.read();
       if (message === undefined) return;
       const input = combinerInput(combiner, message);
       if (message.kind === "updateRefused") logRefusal(log, combiner, message.updateRefused);
-      // Not awaited: the engine keeps the order, and a batch of reports becomes one append.
-      if (input !== undefined) void given.engine().submit(input).catch(ignoreStop);
+      if (input === undefined) continue;
+      // Not awaited one by one: a batch of reports becomes one append. The engine keeps the order, so waiting for one in
+      // many bounds what a combiner can make it queue.
+      const taken = given.engine().submit(input).catch(ignoreStop);
+      if (count % MAX_QUEUED_INPUTS === 0) await taken;
     }
   }
 

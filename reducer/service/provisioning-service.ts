@@ -7,8 +7,11 @@ import type { Authority } from "../../lib/provisioning/authority.ts";
 import { appraiseJoin, type JoinRules } from "../../lib/provisioning/join.ts";
 import type { Peer } from "../../lib/transport/peer.ts";
 import type { RequestOf, ResponseOf } from "../../lib/transport/rpcs.ts";
-import { appraiseMembership } from "../core/membership.ts";
+import { appraiseMembership, currentMember } from "../core/membership.ts";
 import type { Engine } from "./engine.ts";
+
+/** A member that joins again and again with one key is recorded once in this time: it must not grow the ledger. */
+const RECORDED_EVERY_MS = 3_600_000;
 
 export type JoinParts = {
   readonly engine: Engine;
@@ -38,6 +41,9 @@ export async function join(
     const untrustedNowMs = clock.untrustedNowMs();
     const { publicKeyDer } = peer;
     const result = authority.issueCertificate({ role, member, publicKeyDer, untrustedNowMs });
+    const recorded = currentMember(state, { role, member, spkiDigest });
+    const laterMs = result.notAfterMs - (recorded?.certificateExpiresAtMs ?? 0);
+    if (laterMs < RECORDED_EVERY_MS) return { result };
     const event = {
       kind: "member-joined",
       member,

@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { smallModel, smallPackage } from "../../../compute-packages/examples/small/package.ts";
@@ -102,6 +102,16 @@ describe("joining", () => {
     const given = { organization: "hospital-a", signer: federation.keys["hospital-a"] };
     const home = await federation.enrol("admin", "mallory", given);
     expect(await codesOf(federation.join(home))).toContain("role-not-permitted");
+  });
+
+  test("a member that joins again and again does not grow the ledger", async () => {
+    const home = await federation.enrol("client", "carl");
+    const sizes: number[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      await federation.join(home);
+      sizes.push((await stat(path.join(federation.directory, "state/ledger.db-wal"))).size);
+    }
+    expect(sizes[2]).toBe(sizes[0]);
   });
 
   test("a member that was given a new key is refused with its former one", async () => {
