@@ -69,7 +69,8 @@ export function combinerLinks(given: {
   }
 
   async function readAll(stream: AttachStream, combiner: Name): Promise<void> {
-    for (let count = 1; ; count += 1) {
+    let queuedCount = 0;
+    for (;;) {
       const message = await stream.read();
       if (message === undefined) return;
       const input = combinerInput(combiner, message);
@@ -78,7 +79,10 @@ export function combinerLinks(given: {
       // Not awaited one by one: a batch of reports becomes one append. The engine keeps the order, so waiting for one in
       // many bounds what a combiner can make it queue.
       const taken = given.engine().submit(input).catch(ignoreStop);
-      if (count % MAX_QUEUED_INPUTS === 0) await taken;
+      queuedCount += 1;
+      if (queuedCount < MAX_QUEUED_INPUTS) continue;
+      await taken;
+      queuedCount = 0;
     }
   }
 
