@@ -1,14 +1,14 @@
 /** A client without training: attends, answers each task with one shared body, signed in its own name. */
 import type { Clock } from "../lib/base/clock.ts";
-import { type Digest, digestBytes, digestOf } from "../lib/base/ids.ts";
-import { signDetached } from "../lib/base/keys.ts";
+import { type Digest, digestOf } from "../lib/base/ids.ts";
 import type { Log } from "../lib/base/log.ts";
-import { UPDATE_HEADER_TYPE } from "../lib/federation/update-header.ts";
 import { type Connection, connect } from "../lib/transport/connect.ts";
 import type { Membership } from "../lib/transport/membership.ts";
 import type { ReceivedResponseOf } from "../lib/transport/rpcs.ts";
 import { sendUpload } from "../lib/transport/send-upload.ts";
-import { fedclave } from "../proto/generated/fedclave.js";
+import { signUpdateHeader } from "../lib/transport/update-header-message.ts";
+import { needDigest, needRoundKey } from "../lib/transport/wire-fields.ts";
+import type { fedclave } from "../proto/generated/fedclave.js";
 
 export type LightClient = {
   /** Called with every task, before it is answered. */
@@ -69,16 +69,15 @@ async function answer(
   { body, exampleCount }: SharedUpdate,
   digest: Digest,
 ): Promise<void> {
-  const header = fedclave.v1.UpdateHeader.encode({
-    version: 1,
+  const header = {
     federationId,
-    ...(task.roundKey == null ? {} : { roundKey: task.roundKey }),
+    key: needRoundKey(task.roundKey),
     member,
-    ...(task.baseModelHash == null ? {} : { baseModelHash: task.baseModelHash }),
-    updateDigest: digestBytes(digest),
+    baseModelHash: needDigest(task.baseModelHash),
+    updateDigest: digest,
     sizeBytes: body.byteLength,
     exampleCount,
-  }).finish();
-  const signature = signDetached(key.privateKey, UPDATE_HEADER_TYPE, header);
-  await sendUpload(combiner, { update: { header, signature } }, body, digest);
+  };
+  const update = signUpdateHeader(header, key);
+  await sendUpload(combiner, { update }, body, digest);
 }

@@ -118,7 +118,7 @@ export function readSetting({ value }: SettingRow, text: string, flag: string): 
 
 /** "name=number", as `--set` takes it. @throws CliError "usage" */
 export function readHyperparameter(text: string): readonly [name: string, value: number] {
-  const match = /^([A-Za-z0-9_]{1,63})=(.+)$/.exec(text);
+  const match = /^([A-Za-z0-9][A-Za-z0-9_.]{0,63})=(.+)$/.exec(text);
   const value = Number(match?.[2] ?? Number.NaN);
   if (match?.[1] === undefined || !Number.isFinite(value)) {
     throw usageError(`set: "${text}" is not NAME=NUMBER`);

@@ -1,6 +1,6 @@
 /** Follows a session on the reducer's stream; a connection that breaks is made again. */
 import type { Clock } from "../lib/base/clock.ts";
-import { delay } from "../lib/transport/backoff.ts";
+import { delay } from "../lib/transport/delay.ts";
 import type { Connection } from "../lib/transport/connect.ts";
 import { TransportError } from "../lib/transport/transport-error.ts";
 import { type SessionView, sessionView, withUpdate } from "./views.ts";

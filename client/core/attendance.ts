@@ -2,8 +2,10 @@
  * Where a client is with its combiner: resting → assigning → connecting → attending, and from everywhere back to
  * resting or assigning. Each visit to a combiner has a number, so that what an abandoned stream still says is ignored.
  */
+
+import { backoffMs } from "../../lib/base/backoff.ts";
 import type { Digest, Name } from "../../lib/base/ids.ts";
-import { backoffMs, type Moment } from "./backoff.ts";
+import type { Moment } from "./inputs.ts";
 
 /** The only combiner that a client talks to until its next assignment. */
 export type Assignment = {

@@ -3,6 +3,7 @@
  * what came of them as further inputs. Nothing here is durable: training again gives the same update.
  */
 import { refusal } from "../../lib/base/refusal.ts";
+import { compareAttempts, type RoundKey, sameRound } from "../../lib/base/round-key.ts";
 import {
   type Attendance,
   type AttendanceStep,
@@ -16,9 +17,8 @@ import {
   newAttendance,
   welcomed,
 } from "./attendance.ts";
-import type { Moment } from "./backoff.ts";
 import type { ClientEffect, Report } from "./effects.ts";
-import type { ClientInput, CombinerMessage, TaskOutcome } from "./inputs.ts";
+import type { ClientInput, CombinerMessage, Moment, TaskOutcome } from "./inputs.ts";
 import {
   dropUpdates,
   type KeptStep,
@@ -31,7 +31,7 @@ import {
   uploadWakesAtMs,
   wantUpdate,
 } from "./kept-updates.ts";
-import { compareAttempts, isSameKey, MAX_SESSIONS, type RoundKey, type TrainTask } from "./task.ts";
+import { MAX_SESSIONS, type TrainTask } from "./task.ts";
 import {
   addTraining,
   addValidation,
@@ -181,7 +181,7 @@ function receive(draft: Draft, message: CombinerMessage): void {
     case "train":
       return askedToTrain(draft, message);
     case "cancel":
-      return endRounds(draft, (key) => isSameKey(key, message.key));
+      return endRounds(draft, (key) => sameRound(key, message.key));
     case "committed": {
       const { sessionId, round } = message.key;
       return endRounds(draft, (key) => key.sessionId === sessionId && key.round <= round);

@@ -1,10 +1,10 @@
 /** What a client's core wants done. */
 import type { Digest, SessionId } from "../../lib/base/ids.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import type { AttendanceEffect } from "./attendance.ts";
 import type { Metrics } from "./inputs.ts";
 import type { KeptEffect } from "./kept-updates.ts";
-import type { RoundKey } from "./task.ts";
 import type { WorkEffect } from "./work.ts";
 
 /** What the combiner attended is told about a task. */

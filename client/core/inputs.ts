@@ -1,8 +1,9 @@
 /** What happens to a client: everything that its core is told. */
 import type { Refusal } from "../../lib/base/refusal.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import type { Assignment, Leaving } from "./attendance.ts";
 import type { TrainedUpdate, UploadOutcome } from "./kept-updates.ts";
-import type { RoundKey, TrainTask, ValidateTask } from "./task.ts";
+import type { TrainTask, ValidateTask } from "./task.ts";
 
 /** What a combiner says on the stream of a visit. */
 export type CombinerMessage =
@@ -32,3 +33,10 @@ export type ClientInput =
   | { readonly kind: "upload-ended"; readonly upload: number; readonly outcome: UploadOutcome }
   | { readonly kind: "tick" }
   | { readonly kind: "stop" };
+
+/** What one step may know besides state and input. */
+export type Moment = {
+  readonly untrustedNowMs: number;
+  /** Random, 0 to 1. */
+  readonly jitter: number;
+};

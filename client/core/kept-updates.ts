@@ -2,10 +2,13 @@
  * Updates that are not yet part of a committed model. "Staged" is not durable: a combiner that dies loses what it
  * folded, so an update is kept, in memory, until its round is in the ledger. One is uploaded at a time.
  */
+
+import { backoffMs } from "../../lib/base/backoff.ts";
 import type { Digest, SessionId } from "../../lib/base/ids.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
-import { backoffMs, type Moment } from "./backoff.ts";
-import { isSameKey, MAX_SESSIONS, type RoundKey } from "./task.ts";
+import { type RoundKey, sameRound } from "../../lib/base/round-key.ts";
+import type { Moment } from "./inputs.ts";
+import { MAX_SESSIONS } from "./task.ts";
 
 /** A finished training. */
 export type TrainedUpdate = {
@@ -95,7 +98,7 @@ export function keepUpdate(
 /** The combiner wants this update. @returns undefined if it is not kept */
 export function wantUpdate(kept: KeptUpdates, key: RoundKey): KeptUpdates | undefined {
   const entry = kept.bySession.get(key.sessionId);
-  if (entry === undefined || !isSameKey(entry.key, key)) return undefined;
+  if (entry === undefined || !sameRound(entry.key, key)) return undefined;
   return entry.status === "uploading"
     ? withEntry(kept, { ...entry, askedAgain: true })
     : withEntry(kept, { ...entry, status: "wanted", notBeforeMs: 0 });
@@ -139,7 +142,7 @@ export function uploadEnded(
   if (entry === undefined) return kept;
   const after = { ...kept, upload: undefined };
   const verdict = judge(outcome);
-  if (verdict === "final") return dropUpdates(after, (key) => isSameKey(key, entry.key)).kept;
+  if (verdict === "final") return dropUpdates(after, (key) => sameRound(key, entry.key)).kept;
   if (entry.askedAgain) {
     return withEntry(after, { ...entry, status: "wanted", askedAgain: false, notBeforeMs: 0 });
   }

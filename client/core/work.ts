@@ -2,17 +2,12 @@
  * The tasks of one client: at most one runs, validations go before trainings, and of each session only the newest of
  * either kind counts. A running task is known by the number of its run until the service says how it ended.
  */
+
+import { backoffMs } from "../../lib/base/backoff.ts";
 import type { SessionId } from "../../lib/base/ids.ts";
-import { backoffMs, type Moment } from "./backoff.ts";
-import {
-  compareAttempts,
-  isSameKey,
-  MAX_SESSIONS,
-  type RoundKey,
-  type Task,
-  type TrainTask,
-  type ValidateTask,
-} from "./task.ts";
+import { compareAttempts, type RoundKey, sameRound } from "../../lib/base/round-key.ts";
+import type { Moment } from "./inputs.ts";
+import { MAX_SESSIONS, type Task, type TrainTask, type ValidateTask } from "./task.ts";
 
 /** A training that waits for its turn, or for another try. */
 export type Training = {
@@ -74,7 +69,7 @@ export function addTraining(work: Work, task: TrainTask): WorkStep | undefined {
   const { running, trainings } = work;
   const waiting = trainings.get(task.key.sessionId);
   if (waiting !== undefined && compareAttempts(waiting.task.key, task.key) >= 0) {
-    const again = isSameKey(waiting.task.key, task.key);
+    const again = sameRound(waiting.task.key, task.key);
     return { work: again ? withTraining(work, { ...waiting, asked: true }) : work, effects: [] };
   }
   if (isTraining(running) && running.task.key.sessionId === task.key.sessionId) {

@@ -1,12 +1,16 @@
 /** One member at work: runs its core, carries out the effects, and tells the core what came of them. */
+import { drawJitter } from "../../lib/base/backoff.ts";
 import type { Clock } from "../../lib/base/clock.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
 import type { Randomness } from "../../lib/base/randomness.ts";
 import { CodedError, InvariantError, RefusedError, refusal } from "../../lib/base/refusal.ts";
 import { memberSeed } from "../../lib/federation/seeds.ts";
+import type { UpdateHeader } from "../../lib/federation/update-header.ts";
 import type { Membership } from "../../lib/transport/membership.ts";
 import { sendUpload } from "../../lib/transport/send-upload.ts";
 import { TransportError } from "../../lib/transport/transport-error.ts";
+import { signUpdateHeader } from "../../lib/transport/update-header-message.ts";
+import { WIRE_VERSION } from "../../lib/transport/wire-fields.ts";
 import type { Assignment } from "../core/attendance.ts";
 import { type ClientState, clientWakesAtMs, newClient, stepClient } from "../core/client.ts";
 import type { ClientEffect } from "../core/effects.ts";
@@ -17,9 +21,8 @@ import { ClientError } from "./client-error.ts";
 import type { TaskInputs } from "./task-inputs.ts";
 import type { Trainer } from "./trainer.ts";
 import type { DataId, TrainerRequest } from "./trainer-messages.ts";
-import { signUpdateHeader } from "./update-header.ts";
 import { startVisit, type Visit } from "./visit.ts";
-import { parseAssignment, WIRE_VERSION } from "./wire.ts";
+import { parseAssignment } from "./wire.ts";
 
 export type MemberClientParts = {
   readonly membership: Membership;
@@ -57,8 +60,7 @@ export class MemberClient {
 
   #give(input: ClientInput): void {
     const { clock, randomness, onWelcome } = this.#parts;
-    const [byte = 0] = randomness.bytes(1);
-    const moment = { untrustedNowMs: clock.untrustedNowMs(), jitter: byte / 256 };
+    const moment = { untrustedNowMs: clock.untrustedNowMs(), jitter: drawJitter(randomness) };
     const wasAttending = this.#state.attendance.kind === "attending";
     const { state, effects } = stepClient(this.#state, input, moment);
     this.#state = state;
@@ -200,7 +202,7 @@ export class MemberClient {
     const { body, digest } = kept.update;
     const fields = { ...kept.key, sizeBytes: body.byteLength };
     try {
-      const update = signUpdateHeader(kept, membership);
+      const update = signUpdateHeader(headerOf(kept, membership), membership.key);
       await sendUpload(combiner, { update }, body, digest, { signal });
       log.info("update.staged", fields);
       return { kind: "staged" };
@@ -211,6 +213,19 @@ export class MemberClient {
     }
   }
 }
+
+const headerOf = (
+  { key, baseModelHash, update }: Pick<KeptUpdate, "key" | "baseModelHash" | "update">,
+  { federationId, member }: Membership,
+): UpdateHeader => ({
+  federationId,
+  key,
+  member,
+  baseModelHash,
+  updateDigest: update.digest,
+  sizeBytes: update.body.byteLength,
+  exampleCount: update.exampleCount,
+});
 
 /** A peer's refusals to hand something out that may end by themselves. */
 const PASSING_REFUSALS: ReadonlySet<string> = new Set([

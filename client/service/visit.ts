@@ -7,11 +7,12 @@ import { type ClientStream, type Connection, connect } from "../../lib/transport
 import type { Membership } from "../../lib/transport/membership.ts";
 import type { ReceivedResponseOf, SentRequestOf } from "../../lib/transport/rpcs.ts";
 import { TransportError } from "../../lib/transport/transport-error.ts";
+import { WIRE_VERSION } from "../../lib/transport/wire-fields.ts";
 import type { Assignment, Leaving } from "../core/attendance.ts";
 import type { Report } from "../core/effects.ts";
 import type { CombinerMessage } from "../core/inputs.ts";
 import { ClientError } from "./client-error.ts";
-import { parseTask, reportMessage, WIRE_VERSION } from "./wire.ts";
+import { parseTask, reportMessage } from "./wire.ts";
 
 /** Reports that may wait for a combiner that does not read. */
 export const MAX_WAITING_REPORTS = 64;

@@ -1,24 +1,26 @@
 /** Between the wire and the core: what reducer and combiner say is checked here, whole, before anything acts on it. */
-import {
-  type Digest,
-  digestBytes,
-  digestFromBytes,
-  parseName,
-  parseSessionId,
-} from "../../lib/base/ids.ts";
+import { type Digest, digestBytes, digestFromBytes, parseName } from "../../lib/base/ids.ts";
 import { MAX_MODEL_BYTES } from "../../lib/base/limits.ts";
+import { RefusedError } from "../../lib/base/refusal.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import { SEED_BYTES } from "../../lib/federation/seeds.ts";
 import type { ReceivedResponseOf, SentRequestOf } from "../../lib/transport/rpcs.ts";
+import {
+  needDigest,
+  needFinite,
+  needHyperparameters,
+  needInteger,
+  needSessionRound,
+  needUpdateLimits,
+  readRoundKey,
+  WIRE_VERSION,
+} from "../../lib/transport/wire-fields.ts";
 import type { fedclave } from "../../proto/generated/fedclave.js";
 import type { Assignment } from "../core/attendance.ts";
 import type { Report } from "../core/effects.ts";
 import type { CombinerMessage } from "../core/inputs.ts";
-import type { RoundKey, TrainTask, ValidateTask } from "../core/task.ts";
+import type { TrainTask, ValidateTask } from "../core/task.ts";
 import { ClientError } from "./client-error.ts";
-
-export const WIRE_VERSION = 1;
-/** Hyperparameters of one task. */
-export const MAX_HYPERPARAMETERS = 64;
 
 /** Something that a combiner said, "reassign" included, or undefined for what this release does not know. */
 export type ReceivedTask = CombinerMessage | { readonly kind: "reassign"; readonly reason: string };
@@ -99,8 +101,6 @@ export function reportMessage(report: Report): SentRequestOf<"Tasks.Attend"> {
 function trainTask(message: fedclave.v1.TrainTask.$Properties): TrainTask {
   const { sessionSeed, proximalMu, limits } = message;
   check(sessionSeed?.byteLength === SEED_BYTES, "session_seed");
-  const mu = proximalMu ?? 0;
-  check(Number.isFinite(mu) && mu >= 0, "proximal_mu");
   return {
     kind: "train",
     key: roundKey(message.roundKey),
@@ -109,22 +109,20 @@ function trainTask(message: fedclave.v1.TrainTask.$Properties): TrainTask {
     packageDigest: digest(message.packageDigest, "package_digest"),
     // A view of the received message otherwise, which would keep it alive.
     sessionSeed: Uint8Array.from(sessionSeed ?? []),
-    limits: updateLimits(limits),
-    proximalMu: mu,
-    hyperparameters: hyperparameters(message.hyperparameters ?? []),
+    limits: field("limits", () => needUpdateLimits(limits)),
+    proximalMu: field("proximal_mu", () => needFinite(proximalMu, 0)),
+    hyperparameters: Object.fromEntries(
+      field("hyperparameters", () => needHyperparameters(message.hyperparameters)).map(
+        ({ name, value }) => [name, value],
+      ),
+    ),
   };
 }
 
 function validateTask(message: fedclave.v1.ValidateTask.$Properties): ValidateTask {
-  const { sessionId, round } = roundKey({
-    sessionId: message.sessionId ?? "",
-    round: message.round ?? 0,
-    attempt: 1,
-  });
   return {
     kind: "validate",
-    sessionId,
-    round,
+    ...field("round", () => needSessionRound(message)),
     modelHash: digest(message.modelHash, "model_hash"),
     modelSizeBytes: modelSize(message.modelSizeBytes),
     packageDigest: digest(message.packageDigest, "package_digest"),
@@ -132,54 +130,32 @@ function validateTask(message: fedclave.v1.ValidateTask.$Properties): ValidateTa
 }
 
 function roundKey(message: fedclave.v1.RoundKey.$Properties | null | undefined): RoundKey {
-  const sessionId = parseSessionId(message?.sessionId ?? "");
-  const { round, attempt } = message ?? {};
-  check(sessionId !== undefined, "session_id");
-  check(isPositive(round) && isPositive(attempt), "round_key");
-  return { sessionId, round, attempt };
+  const key = readRoundKey(message);
+  check(key !== undefined, "round_key");
+  return key;
 }
 
-function updateLimits(
-  message: fedclave.v1.UpdateLimits.$Properties | null | undefined,
-): TrainTask["limits"] {
-  const { elementBound = 0, weightCap = 0, gridExponent = -1, normBound } = message ?? {};
-  check(Number.isFinite(elementBound) && elementBound > 0, "limits.element_bound");
-  check(isPositive(weightCap), "limits.weight_cap");
-  check(Number.isInteger(gridExponent) && gridExponent >= 0, "limits.grid_exponent");
-  const limits = { elementBound, weightCap, gridExponent };
-  if (normBound === undefined || normBound === null) return limits;
-  check(Number.isFinite(normBound) && normBound > 0, "limits.norm_bound");
-  return { ...limits, normBound };
-}
-
-function hyperparameters(
-  messages: readonly fedclave.v1.Hyperparameter.$Properties[],
-): Readonly<Record<string, number>> {
-  check(messages.length <= MAX_HYPERPARAMETERS, "hyperparameters");
-  const values = new Map<string, number>();
-  for (const { name, value } of messages) {
-    check(typeof name === "string" && name !== "" && !values.has(name), "hyperparameters.name");
-    check(Number.isFinite(value ?? 0), "hyperparameters.value");
-    values.set(name, value ?? 0);
-  }
-  return Object.fromEntries(values);
-}
-
-function digest(bytes: Uint8Array | null | undefined, field: string): Digest {
-  const found = digestFromBytes(bytes ?? new Uint8Array());
-  check(found !== undefined, field);
-  return found;
+function digest(bytes: Uint8Array | null | undefined, name: string): Digest {
+  return field(name, () => needDigest(bytes));
 }
 
 function modelSize(sizeBytes: number | null | undefined): number {
-  check(isPositive(sizeBytes) && sizeBytes <= MAX_MODEL_BYTES, "model_size_bytes");
-  return sizeBytes;
+  return field("model_size_bytes", () => needInteger(sizeBytes, 1, MAX_MODEL_BYTES));
 }
 
-const isPositive = (value: number | null | undefined): value is number =>
-  Number.isSafeInteger(value) && (value ?? 0) >= 1;
-
-function check(condition: boolean, field: string): asserts condition {
-  if (condition) return;
-  throw new ClientError("malformed-task", `the combiner sent a task whose ${field} cannot be`);
+/** A refusal to read a field, as the failure of the combiner that it is. */
+function field<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RefusedError) throw malformed(name, error);
+    throw error;
+  }
 }
+
+function check(condition: boolean, name: string): asserts condition {
+  if (!condition) throw malformed(name);
+}
+
+const malformed = (name: string, cause?: RefusedError): ClientError =>
+  new ClientError("malformed-task", `the combiner sent a task whose ${name} cannot be`, { cause });

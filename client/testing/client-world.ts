@@ -1,12 +1,13 @@
 /** The client's core with the world around it: a clock that is set by hand, and a record of every effect. */
 import { utf8 } from "../../lib/base/bytes.ts";
 import { type Digest, digestOf, type Name, type SessionId } from "../../lib/base/ids.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import type { Assignment, Leaving } from "../core/attendance.ts";
 import { type ClientState, clientWakesAtMs, newClient, stepClient } from "../core/client.ts";
 import type { ClientEffect, Report } from "../core/effects.ts";
 import type { ClientInput, CombinerMessage, TaskOutcome } from "../core/inputs.ts";
 import type { UploadOutcome } from "../core/kept-updates.ts";
-import type { RoundKey, TrainTask, ValidateTask } from "../core/task.ts";
+import type { TrainTask, ValidateTask } from "../core/task.ts";
 
 export const sessionOf = (index: number): SessionId =>
   `${"abcdefgh".charAt(index % 8)}${"a".repeat(23)}${"bcdefghi".charAt(index / 8)}a` as SessionId;

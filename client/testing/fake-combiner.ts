@@ -2,10 +2,10 @@
 import { systemClock } from "../../lib/base/clock.ts";
 import { type Digest, digestFromBytes, digestOf } from "../../lib/base/ids.ts";
 import type { SigningKey } from "../../lib/base/keys.ts";
-import { verifyDetached } from "../../lib/base/keys.ts";
 import { silentLog } from "../../lib/base/log.ts";
 import { Outbox } from "../../lib/base/outbox.ts";
 import { RefusedError, refusal } from "../../lib/base/refusal.ts";
+import { verifyUpdateHeader } from "../../lib/federation/update-header.ts";
 import type { FederationTrust } from "../../lib/provisioning/member-certificate.ts";
 import { bytesSource, serveDownload } from "../../lib/transport/download.ts";
 import { GrantQueue } from "../../lib/transport/grants.ts";
@@ -110,12 +110,10 @@ export async function startFakeCombiner(given: {
           member: memberOf(peer),
           body,
           header: fedclave.v1.UpdateHeader.decode(bytes),
-          isSigned: verifyDetached(
-            peer.publicKeyDer,
-            "application/vnd.fedclave.update-header.v1",
+          isSigned: verifyUpdateHeader(peer.publicKeyDer, {
             bytes,
-            signature ?? new Uint8Array(),
-          ),
+            signature: signature ?? new Uint8Array(),
+          }),
         });
       },
       abort: () => {},

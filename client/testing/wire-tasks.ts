@@ -1,8 +1,8 @@
 /** Tasks as a combiner pushes them. */
 import { type Digest, digestBytes } from "../../lib/base/ids.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import type { ResponseOf } from "../../lib/transport/rpcs.ts";
 import type { fedclave } from "../../proto/generated/fedclave.js";
-import type { RoundKey } from "../core/task.ts";
 
 type Push = ResponseOf<"Tasks.Attend">;
 

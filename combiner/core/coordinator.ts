@@ -4,17 +4,16 @@
  */
 import type { Name, UnixMs } from "../../lib/base/ids.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
+import { type RoundKey, sameRound } from "../../lib/base/round-key.ts";
 import { Draft } from "./draft.ts";
 import { dropUnneededModels, giveUp, modelReady, modelUnusable, pushTasks } from "./models.ts";
 import { takeOrder } from "./orders.ts";
 import {
   isOutstanding,
-  type RoundKey,
   type RoundState,
   releaseRetries,
   retryLater,
   retryWakesAtMs,
-  sameRound,
   withFold,
   withoutTasked,
 } from "./round.ts";

@@ -1,5 +1,6 @@
 import type { Name, UnixMs } from "../../lib/base/ids.ts";
-import type { RoundKey, RoundState } from "./round.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
+import type { RoundState } from "./round.ts";
 import type { CombinerMessage, CombinerState, Effect, StreamId, Task } from "./state.ts";
 
 /** Collects what one input brings about; the only mutable thing in the core, alive for one step. */

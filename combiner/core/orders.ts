@@ -1,6 +1,7 @@
 /** What the reducer's orders do. */
 import type { UnixMs } from "../../lib/base/ids.ts";
 import { assertInvariant, type Refusal, refusal } from "../../lib/base/refusal.ts";
+import { type RoundKey, roundText, sameRound } from "../../lib/base/round-key.ts";
 import type { Draft } from "./draft.ts";
 import {
   dropUnneededModels,
@@ -9,15 +10,7 @@ import {
   refuseUnusable,
   wantModel,
 } from "./models.ts";
-import {
-  beginRound,
-  isOutstanding,
-  type RoundKey,
-  type RoundState,
-  renewLease,
-  roundText,
-  sameRound,
-} from "./round.ts";
+import { beginRound, isOutstanding, type RoundState, renewLease } from "./round.ts";
 import {
   MAX_VALIDATIONS,
   type Order,

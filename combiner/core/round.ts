@@ -1,14 +1,9 @@
 /** One attempt at one round as this combiner knows it: who may send, who has, who has not been asked yet. */
 import type { UpdateLimits } from "../../lib/aggregation/validate.ts";
-import type { Digest, Name, SessionId, UnixMs } from "../../lib/base/ids.ts";
+import type { Digest, Name, UnixMs } from "../../lib/base/ids.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
-
-/** Names one attempt at one round of one session; rounds and attempts count from 1. */
-export type RoundKey = {
-  readonly sessionId: SessionId;
-  readonly round: number;
-  readonly attempt: number;
-};
+import type { RoundKey } from "../../lib/base/round-key.ts";
+import type { SignedUpdateHeader } from "../../lib/federation/update-header.ts";
 
 /** What a task tells a client; the same for every member. */
 export type RoundTerms = {
@@ -23,16 +18,9 @@ export type RoundTerms = {
   readonly hyperparameters: readonly { readonly name: string; readonly value: number }[];
 };
 
-/** The exact bytes a member signed, and its signature. */
-export type SignedHeader = {
-  readonly bytes: Uint8Array;
-  /** ECDSA P-256, IEEE P1363, 64 bytes. */
-  readonly signature: Uint8Array;
-};
-
 /** All that is left of an update once it is in the sums. */
 export type FoldedUpdate = {
-  readonly signed: SignedHeader;
+  readonly signed: SignedUpdateHeader;
   readonly exampleCount: number;
 };
 
@@ -66,17 +54,6 @@ export const MAX_UPLOAD_FAILURES = 8;
 /** From a failed upload until its member is asked again; doubles with every failure up to the second. */
 export const MIN_RETRY_DELAY_MS = 1_000;
 export const MAX_RETRY_DELAY_MS = 30_000;
-
-export const sameRound = (a: RoundKey, b: RoundKey): boolean =>
-  a.sessionId === b.sessionId && a.round === b.round && a.attempt === b.attempt;
-
-/** Below 0 if the first is the earlier of two attempts of one session. */
-export const compareAttempts = (a: RoundKey, b: RoundKey): number =>
-  a.round - b.round || a.attempt - b.attempt;
-
-/** For refusals and logs. */
-export const roundText = ({ sessionId, round, attempt }: RoundKey): string =>
-  `${sessionId} round ${round} attempt ${attempt}`;
 
 /** A round the reducer just opened here. */
 export const beginRound = (

@@ -1,7 +1,9 @@
 /** What the combiner's core knows, what it is told, and what it wants done. */
 import type { Digest, FederationId, Name, SessionId, UnixMs } from "../../lib/base/ids.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
-import type { RoundKey, RoundState, RoundTerms, SignedHeader } from "./round.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
+import type { SignedUpdateHeader } from "../../lib/federation/update-header.ts";
+import type { RoundState, RoundTerms } from "./round.ts";
 import type { AdmittedUpdate } from "./upload-admission.ts";
 
 /** Fixed when the process starts. */
@@ -190,7 +192,7 @@ export type PartialPlan = {
   readonly gridExponent: number;
   readonly weightSum: number;
   /** Sorted by member. */
-  readonly headers: readonly SignedHeader[];
+  readonly headers: readonly SignedUpdateHeader[];
 };
 
 export type Effect =

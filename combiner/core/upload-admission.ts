@@ -1,37 +1,24 @@
 /** Whether an update may be sent at all: everything its header claims is held against the round, before any body byte. */
 import { validateWeight } from "../../lib/aggregation/validate.ts";
 import type { Digest, Name } from "../../lib/base/ids.ts";
-import { verifyDetached } from "../../lib/base/keys.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
+import { compareAttempts, type RoundKey, roundText, sameRound } from "../../lib/base/round-key.ts";
 import {
-  compareAttempts,
-  type RoundKey,
-  type RoundState,
-  roundText,
-  type SignedHeader,
-  sameRound,
-} from "./round.ts";
+  type SignedUpdateHeader,
+  type UpdateHeader,
+  verifyUpdateHeader,
+} from "../../lib/federation/update-header.ts";
+import type { RoundState } from "./round.ts";
 import type { CombinerState } from "./state.ts";
-
-/** Payload type under which members sign their update headers (DSSE). */
-export const UPDATE_HEADER_TYPE = "application/vnd.fedclave.update-header.v1";
 
 /** An update as its member announces it: well formed, and nothing of it believed yet. */
 export type UnverifiedUpdate = {
   /** What the transport will hold the body against. */
   readonly sizeBytes: number;
   readonly digest: Digest;
-  readonly signed: SignedHeader;
+  readonly signed: SignedUpdateHeader;
   /** What the signed bytes say. */
-  readonly header: {
-    readonly federationId: string;
-    readonly key: RoundKey;
-    readonly member: string;
-    readonly baseModelHash: Digest;
-    readonly updateDigest: Digest;
-    readonly sizeBytes: number;
-    readonly exampleCount: number;
-  };
+  readonly header: UpdateHeader;
 };
 
 /** The peer as its certificate names it. */
@@ -47,7 +34,7 @@ export type AdmittedUpdate = {
   readonly key: RoundKey;
   readonly sizeBytes: number;
   readonly exampleCount: number;
-  readonly signed: SignedHeader;
+  readonly signed: SignedUpdateHeader;
 };
 
 /** The update, or every reason why its body is not wanted. */
@@ -113,7 +100,7 @@ function appraiseSigner(
     found.push(refusal("wrong-member", header.member, uploader.member));
   }
   const { publicKeyDer } = uploader;
-  if (!verifyDetached(publicKeyDer, UPDATE_HEADER_TYPE, signed.bytes, signed.signature)) {
+  if (!verifyUpdateHeader(publicKeyDer, signed)) {
     const wanted = `a signature by the key of ${uploader.member}`;
     found.push(refusal("bad-signature", `${signed.signature.byteLength} bytes`, wanted));
   }

@@ -1,20 +1,22 @@
 /** Models fetched from the reducer once, checked, and served to clients for as long as the core keeps them. */
+
+import { backoffMs, drawJitter } from "../../lib/base/backoff.ts";
 import type { Clock } from "../../lib/base/clock.ts";
 import type { Digest } from "../../lib/base/ids.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
 import type { Randomness } from "../../lib/base/randomness.ts";
-import { assertInvariant, refusal } from "../../lib/base/refusal.ts";
+import { assertInvariant, refusal, refused } from "../../lib/base/refusal.ts";
 import { type TensorLayout, trainableLayout } from "../../lib/tensors/layout.ts";
 import { parseModel } from "../../lib/tensors/safetensors.ts";
 import { TensorError } from "../../lib/tensors/tensor-error.ts";
-import { delay, retryDelayMs } from "../../lib/transport/backoff.ts";
 import type { Connection } from "../../lib/transport/connect.ts";
+import { delay } from "../../lib/transport/delay.ts";
 import { bytesSource, receiveDownload, serveDownload } from "../../lib/transport/download.ts";
 import { GrantQueue } from "../../lib/transport/grants.ts";
 import type { RequestOf, ResponseOf } from "../../lib/transport/rpcs.ts";
 import type { MessageWriter } from "../../lib/transport/stream.ts";
+import { needDigest } from "../../lib/transport/wire-fields.ts";
 import type { Engine } from "./engine.ts";
-import { needDigest, refused } from "./wire.ts";
 
 export type Models = {
   /** Gets a model, trying again until it is here or dropped, and tells the core. */
@@ -80,7 +82,7 @@ export function models(given: {
         signal.throwIfAborted();
         log.warn("model.not-fetched", { modelHash: digest, error: describeError(error) });
       }
-      await delay(clock, retryDelayMs(attempt, given.randomness), signal);
+      await delay(clock, backoffMs(attempt, drawJitter(given.randomness)), signal);
     }
   }
 

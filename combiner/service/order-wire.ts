@@ -1,20 +1,24 @@
 /** The Attach stream between wire and core: the reducer's orders in, what the combiner says out. */
 import { digestBytes, type UnixMs } from "../../lib/base/ids.ts";
 import { MAX_COHORT, MAX_MODEL_BYTES } from "../../lib/base/limits.ts";
-import { refusal } from "../../lib/base/refusal.ts";
+import { refusal, refused } from "../../lib/base/refusal.ts";
 import type { ReceivedResponseOf, SentRequestOf } from "../../lib/transport/rpcs.ts";
-import type { fedclave } from "../../proto/generated/fedclave.js";
-import type { RoundTerms } from "../core/round.ts";
-import type { CombinerMessage, Order } from "../core/state.ts";
 import {
   needDigest,
+  needFinite,
+  needHyperparameters,
   needInteger,
   needName,
   needRoundKey,
+  needSessionRound,
+  needUpdateLimits,
   needVersion,
   readRefusals,
-  refused,
-} from "./wire.ts";
+  WIRE_VERSION,
+} from "../../lib/transport/wire-fields.ts";
+import type { fedclave } from "../../proto/generated/fedclave.js";
+import type { RoundTerms } from "../core/round.ts";
+import type { CombinerMessage, Order } from "../core/state.ts";
 
 type OrderMessage = ReceivedResponseOf<"Coordination.Attach">;
 type AttachMessage = SentRequestOf<"Coordination.Attach">;
@@ -28,7 +32,6 @@ export type CombinerPresence = {
 };
 
 const MAX_REMAINING_MS = 2 ** 40;
-const MAX_HYPERPARAMETERS = 64;
 
 /**
  * An order as the core takes it. Not believed more than a client's message: another version may be at the other end.
@@ -72,12 +75,10 @@ function parseOpenRound(message: fedclave.v1.OpenRound.$Properties, untrustedNow
     modelSizeBytes: needInteger(message.modelSizeBytes, 1, MAX_MODEL_BYTES),
     packageDigest: needDigest(message.packageDigest),
     sessionSeed: needDigest(message.sessionSeed),
-    limits: parseLimits(message.limits),
+    limits: needUpdateLimits(message.limits),
     deadlineMs: (untrustedNowMs + remainingMs) as UnixMs,
     proximalMu: needFinite(message.proximalMu, 0),
-    hyperparameters: (message.hyperparameters ?? [])
-      .slice(0, MAX_HYPERPARAMETERS)
-      .map(({ name = "", value = 0 }) => ({ name, value })),
+    hyperparameters: needHyperparameters(message.hyperparameters),
   };
   return {
     kind: "open-round",
@@ -89,11 +90,9 @@ function parseOpenRound(message: fedclave.v1.OpenRound.$Properties, untrustedNow
 }
 
 function parseValidateModel(message: fedclave.v1.ValidateModel.$Properties): Order {
-  const { sessionId = "", round = 0 } = message;
   return {
     kind: "validate-model",
-    sessionId: needRoundKey({ sessionId, round, attempt: 1 }).sessionId,
-    round,
+    ...needSessionRound(message),
     modelHash: needDigest(message.modelHash),
     modelSizeBytes: needInteger(message.modelSizeBytes, 1, MAX_MODEL_BYTES),
     packageDigest: needDigest(message.packageDigest),
@@ -101,29 +100,10 @@ function parseValidateModel(message: fedclave.v1.ValidateModel.$Properties): Ord
   };
 }
 
-/** Sums are exact only within these; a limit of zero or NaN would refuse everything or nothing. */
-function parseLimits(
-  message: fedclave.v1.UpdateLimits.$Properties | null | undefined,
-): RoundTerms["limits"] {
-  const { elementBound, normBound, weightCap, gridExponent } = message ?? {};
-  return {
-    elementBound: needFinite(elementBound, Number.MIN_VALUE),
-    ...(normBound == null ? {} : { normBound: needFinite(normBound, Number.MIN_VALUE) }),
-    weightCap: needInteger(weightCap, 1, Number.MAX_SAFE_INTEGER),
-    gridExponent: needInteger(gridExponent, 0, 1000),
-  };
-}
-
 function parseMembers(members: readonly string[] | null | undefined) {
   const given = members ?? [];
   if (given.length > MAX_COHORT) throw refused("malformed-number", given.length, MAX_COHORT);
   return given.map(needName);
-}
-
-function needFinite(value: number | null | undefined, low: number): number {
-  const seen = value ?? 0;
-  if (Number.isFinite(seen) && seen >= low) return seen;
-  throw refused("malformed-number", seen, `a finite number of at least ${low}`);
 }
 
 const epoch = (leaseEpoch: number | undefined): number =>
@@ -138,7 +118,7 @@ export function attachMessage(message: CombinerMessage, presence: CombinerPresen
     case "hello":
       return {
         kind: "hello",
-        hello: { version: 1, ...presence, attending: [...message.attending] },
+        hello: { version: WIRE_VERSION, ...presence, attending: [...message.attending] },
       };
     case "client-attended":
       return { kind: "clientAttended", clientAttended: { member: message.member } };

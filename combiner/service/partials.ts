@@ -1,17 +1,18 @@
 /** Partial aggregates on their way to the reducer: built once from the sums, sent until it has them or no longer wants. */
 
+import { backoffMs, drawJitter } from "../../lib/base/backoff.ts";
 import { concatBytes } from "../../lib/base/bytes.ts";
 import type { Clock } from "../../lib/base/clock.ts";
 import { type Digest, digestOf, type SessionId } from "../../lib/base/ids.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
 import type { Randomness } from "../../lib/base/randomness.ts";
 import { assertInvariant, RefusedError } from "../../lib/base/refusal.ts";
+import { type RoundKey, roundText, sameRound } from "../../lib/base/round-key.ts";
 import { writePartialHead } from "../../lib/federation/partial-file.ts";
-import { delay, retryDelayMs } from "../../lib/transport/backoff.ts";
 import type { Connection } from "../../lib/transport/connect.ts";
+import { delay } from "../../lib/transport/delay.ts";
 import { sendUpload } from "../../lib/transport/send-upload.ts";
 import { fedclave } from "../../proto/generated/fedclave.js";
-import { type RoundKey, roundText, sameRound } from "../core/round.ts";
 import type { CombinerSettings, PartialPlan } from "../core/state.ts";
 import type { RoundSums } from "./sums.ts";
 
@@ -69,7 +70,7 @@ export function partials(given: {
         // The reducer gives its orders by itself once it has refused one for good.
         if (error instanceof RefusedError && !passes(error)) return;
       }
-      await pause(delivery, retryDelayMs(attempt, randomness));
+      await pause(delivery, backoffMs(attempt, drawJitter(randomness)));
     }
   }
 

@@ -3,14 +3,6 @@ import { type StatusTable, status } from "../../lib/transport/status-table.ts";
 
 export const STATUSES: StatusTable = {
   "hello-missing": status.INVALID_ARGUMENT,
-  "malformed-round-key": status.INVALID_ARGUMENT,
-  "malformed-name": status.INVALID_ARGUMENT,
-  "malformed-digest": status.INVALID_ARGUMENT,
-  "malformed-number": status.INVALID_ARGUMENT,
-  "malformed-metric": status.INVALID_ARGUMENT,
-  "malformed-report": status.INVALID_ARGUMENT,
-  "malformed-update-header": status.INVALID_ARGUMENT,
-  "unknown-version": status.INVALID_ARGUMENT,
   "wrong-subject": status.INVALID_ARGUMENT,
   "unknown-model": status.NOT_FOUND,
   "wrong-federation": status.PERMISSION_DENIED,

@@ -2,8 +2,8 @@
 import { createGridSum, type GridSum } from "../../lib/aggregation/grid-sum.ts";
 import { equalBytes } from "../../lib/base/bytes.ts";
 import { assertInvariant } from "../../lib/base/refusal.ts";
+import { type RoundKey, roundText } from "../../lib/base/round-key.ts";
 import type { TensorLayout } from "../../lib/tensors/layout.ts";
-import { type RoundKey, roundText } from "../core/round.ts";
 
 type HeldSum = {
   readonly sum: GridSum;

@@ -2,7 +2,7 @@
 import type { Clock } from "../../lib/base/clock.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
 import { Outbox } from "../../lib/base/outbox.ts";
-import { type Refusal, RefusedError } from "../../lib/base/refusal.ts";
+import { type Refusal, RefusedError, refused } from "../../lib/base/refusal.ts";
 import type { MemberPeer } from "../../lib/transport/peer.ts";
 import type { MessageStream } from "../../lib/transport/stream.ts";
 import type { StreamId, Task } from "../core/state.ts";
@@ -14,7 +14,6 @@ import {
   type TaskMessage,
   taskMessage,
 } from "./task-wire.ts";
-import { refused } from "./wire.ts";
 
 export type AttendStream = MessageStream<ClientMessage, TaskMessage>;
 

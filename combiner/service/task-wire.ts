@@ -1,27 +1,27 @@
 /** The Attend stream between wire and core: tasks out, what clients say in. */
 import { digestBytes, type Name } from "../../lib/base/ids.ts";
+import { refused } from "../../lib/base/refusal.ts";
 import type { RequestOf, ResponseOf } from "../../lib/transport/rpcs.ts";
-import type { fedclave } from "../../proto/generated/fedclave.js";
-import type { Input, Report, Task } from "../core/state.ts";
 import {
   needDigest,
   needInteger,
+  needMetrics,
   needRoundKey,
+  needSessionRound,
   needVersion,
   readRefusals,
-  refused,
-} from "./wire.ts";
+  WIRE_VERSION,
+} from "../../lib/transport/wire-fields.ts";
+import type { fedclave } from "../../proto/generated/fedclave.js";
+import type { Input, Report, Task } from "../core/state.ts";
 
 export type TaskMessage = ResponseOf<"Tasks.Attend">;
 export type ClientMessage = RequestOf<"Tasks.Attend">;
 
-const MAX_METRICS = 32;
-const METRIC_NAME = /^[a-z0-9_]{1,63}$/;
-
 export function taskMessage(task: Task): TaskMessage {
   switch (task.kind) {
     case "welcome":
-      return { kind: "welcome", welcome: { version: 1 } };
+      return { kind: "welcome", welcome: { version: WIRE_VERSION } };
     case "train":
       return { kind: "train", train: trainMessage(task) };
     case "validate": {
@@ -86,24 +86,9 @@ export function clientInput(member: Name, message: ClientMessage): Input {
   }
 }
 
-function parseReport(message: fedclave.v1.ValidationReport.$Properties): Report {
-  const { sessionId = "", round = 0 } = message;
-  const given = message.metrics ?? [];
-  if (given.length > MAX_METRICS) {
-    throw refused("malformed-report", `${given.length} metrics`, `at most ${MAX_METRICS}`);
-  }
-  const metrics = new Map<string, number>();
-  for (const { name = "", value = 0 } of given) {
-    if (!METRIC_NAME.test(name) || !Number.isFinite(value) || metrics.has(name)) {
-      throw refused("malformed-metric", name, "[a-z0-9_]{1,63}, finite, each once");
-    }
-    metrics.set(name, value);
-  }
-  return {
-    sessionId: needRoundKey({ sessionId, round, attempt: 1 }).sessionId,
-    round,
-    modelHash: needDigest(message.modelHash),
-    exampleCount: needInteger(message.exampleCount, 1, Number.MAX_SAFE_INTEGER),
-    metrics: [...metrics].map(([name, value]) => ({ name, value })),
-  };
-}
+const parseReport = (message: fedclave.v1.ValidationReport.$Properties): Report => ({
+  ...needSessionRound(message),
+  modelHash: needDigest(message.modelHash),
+  exampleCount: needInteger(message.exampleCount, 1, Number.MAX_SAFE_INTEGER),
+  metrics: needMetrics(message.metrics),
+});

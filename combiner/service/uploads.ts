@@ -3,7 +3,8 @@ import { createUpdateValidator } from "../../lib/aggregation/validate.ts";
 import type { Clock } from "../../lib/base/clock.ts";
 import type { Name } from "../../lib/base/ids.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
-import { assertInvariant, type Refusal, RefusedError } from "../../lib/base/refusal.ts";
+import { assertInvariant, type Refusal, RefusedError, refused } from "../../lib/base/refusal.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import type { TensorLayout } from "../../lib/tensors/layout.ts";
 import type { GrantQueue } from "../../lib/transport/grants.ts";
 import type { MemberPeer } from "../../lib/transport/peer.ts";
@@ -14,13 +15,12 @@ import {
   type UploadSink,
   type UploadStream,
 } from "../../lib/transport/serve-upload.ts";
-import type { RoundKey, RoundTerms } from "../core/round.ts";
+import type { RoundTerms } from "../core/round.ts";
 import { type AdmittedUpdate, admitUpload, appraiseOffer } from "../core/upload-admission.ts";
 import type { Engine } from "./engine.ts";
 import { replaceableStream } from "./replaceable-stream.ts";
 import type { StagingBudget } from "./staging.ts";
 import { parseUpdate } from "./update-wire.ts";
-import { refused } from "./wire.ts";
 
 export type Uploads = {
   /** Serves one Transfer.Upload call of a client. */

@@ -37,7 +37,13 @@ export function utf8(text: string): Uint8Array {
 
 /** One new array with all parts in order. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(parts));
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.byteLength;
+  }
+  return whole;
 }
 
 /** Equality by value; the time taken depends on the lengths only. */

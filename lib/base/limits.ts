@@ -23,3 +23,9 @@ export const MAX_COHORT = 10_000;
 export const MAX_GRANTED_UPLOADS = 8;
 /** Uploads waiting for a grant, per process; further ones are refused. */
 export const MAX_WAITING_UPLOADS = 20_000;
+/** Figures that one client reports about one model. */
+export const MAX_METRICS = 32;
+/** Hyperparameters of one session. */
+export const MAX_HYPERPARAMETERS = 64;
+/** Reasons that are read or sent for one refusal; more say nothing further. */
+export const MAX_REASONS = 16;

@@ -44,6 +44,13 @@ export class RefusedError extends Error {
   }
 }
 
+/** An error of one reason. */
+export const refused = (
+  code: string,
+  seen: string | number,
+  wanted: string | number,
+): RefusedError => new RefusedError(refusal(code, seen, wanted));
+
 /** Base of each folder's error class: a code from a closed union, a message for people, a cause for logs. */
 export class CodedError<Code extends string> extends Error {
   readonly code: Code;

@@ -12,6 +12,7 @@ import {
 import { MAX_STATUS_TEXT_LENGTH, MAX_TRAILER_BYTES } from "./limits.ts";
 import type { StatusTable } from "./status-table.ts";
 import { TransportError } from "./transport-error.ts";
+import { readRefusals } from "./wire-fields.ts";
 
 const { Refusals } = fedclave.v1;
 
@@ -86,13 +87,10 @@ function encodeRefusals(refusals: readonly Refusal[]): Buffer {
   }
 }
 
-function decodeRefusals(trailer: string | Buffer | undefined): Refusal[] {
+function decodeRefusals(trailer: string | Buffer | undefined): readonly Refusal[] {
   if (!(trailer instanceof Buffer) || trailer.byteLength > MAX_TRAILER_BYTES) return [];
   try {
-    const { refusals } = Refusals.decode(trailer);
-    return refusals.map(({ code, seen, wanted }) =>
-      refusal(printable(code ?? ""), seen ?? "", wanted ?? ""),
-    );
+    return readRefusals(Refusals.decode(trailer).refusals);
   } catch {
     return [];
   }

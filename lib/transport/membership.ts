@@ -1,4 +1,6 @@
 /** A member's standing in its federation: a certificate that is renewed in time, and the connection to the reducer. */
+
+import { backoffMs, drawJitter } from "../base/backoff.ts";
 import type { CancelTimer, Clock } from "../base/clock.ts";
 import type { FederationId, Name, UnixMs } from "../base/ids.ts";
 import type { SigningKey } from "../base/keys.ts";
@@ -7,8 +9,8 @@ import type { Randomness } from "../base/randomness.ts";
 import { RefusedError } from "../base/refusal.ts";
 import { type FederationTrust, selfSignedIdentity } from "../provisioning/member-certificate.ts";
 import type { EnrollableRole } from "../provisioning/statement.ts";
-import { delay, retryDelayMs } from "./backoff.ts";
 import { type Connection, connect } from "./connect.ts";
+import { delay } from "./delay.ts";
 import type { MemberHome } from "./member-home.ts";
 import type { TlsIdentity } from "./tls-identity.ts";
 
@@ -107,7 +109,7 @@ async function joinPatiently(options: MembershipOptions, trust: FederationTrust)
       return await joinOnce(options, trust);
     } catch (error) {
       if (!isWorthRetrying(error) || attempt >= maxAttempts) throw error;
-      const delayMs = retryDelayMs(attempt, randomness);
+      const delayMs = backoffMs(attempt, drawJitter(randomness));
       const address = home.descriptor.reducerAddress;
       log.warn("reducer.unreachable", { address, error: describeError(error), retryInMs: delayMs });
       await delay(clock, delayMs, signal);

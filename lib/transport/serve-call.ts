@@ -2,7 +2,7 @@
 import type { ServerDuplexStream, StatusObject } from "@grpc/grpc-js";
 import type { Clock } from "../base/clock.ts";
 import { describeError, type Log } from "../base/log.ts";
-import { InvariantError, RefusedError, refusal } from "../base/refusal.ts";
+import { InvariantError, refused } from "../base/refusal.ts";
 import { within } from "./deadline.ts";
 import { failureStatus } from "./failure.ts";
 import { CALL_HEADER, type CallBinding } from "./http2-server.ts";
@@ -155,6 +155,3 @@ function withFirstDeadline(
 function endWith(call: GrpcCall, status: StatusObject): void {
   if (!call.destroyed && !call.writableEnded) call.emit("error", status);
 }
-
-const refused = (code: string, seen: string | number, wanted: string): RefusedError =>
-  new RefusedError(refusal(code, seen, wanted));

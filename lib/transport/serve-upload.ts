@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { type Digest, digestFromBytes } from "../base/ids.ts";
 import { MAX_CHUNK_BYTES } from "../base/limits.ts";
-import { type Refusal, RefusedError, refusal } from "../base/refusal.ts";
+import { type Refusal, RefusedError, refusal, refused } from "../base/refusal.ts";
 import type { GrantQueue, Ticket } from "./grants.ts";
 import { Pace } from "./pace.ts";
 import type { RequestOf, ResponseOf } from "./rpcs.ts";
@@ -174,6 +174,3 @@ async function tell(stream: UploadStream, refusals: readonly Refusal[], pace: Pa
     // The peer has left, or does not listen: nobody to tell.
   }
 }
-
-const refused = (code: string, seen: string | number, wanted: string): RefusedError =>
-  new RefusedError(refusal(code, seen, wanted));

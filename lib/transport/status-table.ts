@@ -6,11 +6,20 @@ export { status };
 
 export type StatusTable = { readonly [code: string]: status };
 
-/** Codes of the transport itself. A role adds its own rows; a refusal without a row is FAILED_PRECONDITION. */
+/** Codes of the transport itself and of fields that many messages share. A role adds its own rows; a refusal without a row is FAILED_PRECONDITION. */
 export const TRANSPORT_STATUSES: StatusTable = {
   "malformed-message": status.INVALID_ARGUMENT,
   "missing-message": status.INVALID_ARGUMENT,
   "unexpected-message": status.INVALID_ARGUMENT,
+  "malformed-round-key": status.INVALID_ARGUMENT,
+  "malformed-name": status.INVALID_ARGUMENT,
+  "malformed-digest": status.INVALID_ARGUMENT,
+  "malformed-number": status.INVALID_ARGUMENT,
+  "malformed-metric": status.INVALID_ARGUMENT,
+  "malformed-hyperparameter": status.INVALID_ARGUMENT,
+  "malformed-report": status.INVALID_ARGUMENT,
+  "malformed-update-header": status.INVALID_ARGUMENT,
+  "unknown-version": status.INVALID_ARGUMENT,
   "chunk-before-grant": status.INVALID_ARGUMENT,
   "empty-chunk": status.INVALID_ARGUMENT,
   "chunk-too-large": status.INVALID_ARGUMENT,

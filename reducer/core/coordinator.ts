@@ -4,8 +4,9 @@
  */
 import type { Digest, Name, SessionId, UnixMs } from "../../lib/base/ids.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import { type Coordinator, Draft, type Effect, type StoredModel } from "./draft.ts";
-import type { LedgerEvent, RoundKey } from "./events.ts";
+import type { LedgerEvent } from "./events.ts";
 import {
   type Assignment,
   COMBINER_GRACE_MS,
@@ -129,9 +130,12 @@ export function step(coordinator: Coordinator, input: Input, untrustedNowMs: Uni
 }
 
 /** The next instant at which "tick" may change something; undefined when nothing waits for time. */
-export function wakesAtMs({ live }: Coordinator): UnixMs | undefined {
+export function wakesAtMs({ state, live }: Coordinator): UnixMs | undefined {
   const instants: number[] = [];
-  for (const session of live.sessions.values()) instants.push(sessionWakesAtMs(session));
+  for (const [sessionId, session] of live.sessions) {
+    const record = state.sessions.get(sessionId);
+    if (record !== undefined) instants.push(sessionWakesAtMs(record, session));
+  }
   for (const { attached, detachedAtMs } of live.combiners.values()) {
     if (attached === undefined) instants.push(detachedAtMs + COMBINER_GRACE_MS);
   }

@@ -1,7 +1,8 @@
 /** What the reducer's core knows and wants done, and the draft in which one step collects it. */
 import type { Digest, Name, SessionId, UnixMs } from "../../lib/base/ids.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
-import type { Lease, LedgerEvent, RoundKey } from "./events.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
+import type { Lease, LedgerEvent } from "./events.ts";
 import type { LiveState } from "./live.ts";
 import { applyEvent, type FederationState } from "./state.ts";
 

@@ -6,6 +6,7 @@ import { toHex, utf8 } from "../../lib/base/bytes.ts";
 import { canonicalJson, type Json, parseCanonicalJson } from "../../lib/base/canonical-json.ts";
 import type { Digest, FederationId, Name, Role, SessionId, UnixMs } from "../../lib/base/ids.ts";
 import { CodedError, type Refusal } from "../../lib/base/refusal.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import type { SessionGrid, SessionSettings } from "./settings.ts";
 
 export type FederationFounded = {
@@ -52,13 +53,6 @@ export type SessionStarted = {
   readonly settings: SessionSettings;
   readonly grid: SessionGrid;
   readonly atMs: UnixMs;
-};
-
-/** Names one attempt at one round of one session; rounds and attempts count from 1. */
-export type RoundKey = {
-  readonly sessionId: SessionId;
-  readonly round: number;
-  readonly attempt: number;
 };
 
 export type RoundOpened = RoundKey & {

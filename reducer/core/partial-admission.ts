@@ -1,25 +1,21 @@
 /** Whether a combiner's partial may be merged: everything it claims is held against the lease and the members' keys. */
 import { sha256, toHex } from "../../lib/base/bytes.ts";
 import { type Digest, digestOf, type FederationId, type Name } from "../../lib/base/ids.ts";
-import { verifyDetached } from "../../lib/base/keys.ts";
+import { MAX_REASONS } from "../../lib/base/limits.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
-import { UPDATE_HEADER_TYPE } from "../../lib/federation/update-header.ts";
-import type { CommittedUpdate, RoundKey } from "./events.ts";
+import { type RoundKey, roundText, sameRound } from "../../lib/base/round-key.ts";
+import {
+  type SignedUpdateHeader,
+  type UpdateHeader,
+  verifyUpdateHeader,
+} from "../../lib/federation/update-header.ts";
+import type { CommittedUpdate } from "./events.ts";
 import type { AdmittedPartial, Round } from "./round.ts";
 
-export type SignedHeader = {
-  /** The exact bytes that were signed. */
-  readonly bytes: Uint8Array;
-  /** ECDSA P-256, IEEE P1363, 64 bytes. */
-  readonly signature: Uint8Array;
-  readonly header: {
-    readonly federationId: string;
-    readonly key: RoundKey;
-    readonly member: string;
-    readonly baseModelHash: Digest;
-    readonly sizeBytes: number;
-    readonly exampleCount: number;
-  };
+/** A member's header in an index: the signed bytes, and what they say. */
+export type UnverifiedHeader = {
+  readonly signed: SignedUpdateHeader;
+  readonly header: Omit<UpdateHeader, "updateDigest">;
 };
 
 /** An index as it was sent: nothing in it is believed yet. */
@@ -30,7 +26,7 @@ export type UnverifiedPartial = {
   readonly leaseEpoch: number;
   readonly gridExponent: number;
   readonly weightSum: number;
-  readonly headers: readonly SignedHeader[];
+  readonly headers: readonly UnverifiedHeader[];
 };
 
 export type PartialExpectations = {
@@ -47,23 +43,15 @@ export type PartialExpectations = {
   readonly publicKeyOf: (member: Name) => Uint8Array | undefined;
 };
 
-/** More reasons than this say nothing further. */
-const MAX_REASONS = 16;
-
 /** Whether a partial for this attempt and lease epoch is wanted at all; asked before its body is read. */
 export function appraisePartialOffer(
   offered: { readonly key: RoundKey; readonly leaseEpoch: number },
   combiner: Name,
   round: Round | undefined,
 ): readonly Refusal[] {
-  const { sessionId, round: number, attempt } = offered.key;
-  const named = `${sessionId} round ${number} attempt ${attempt}`;
-  const same =
-    round !== undefined &&
-    round.key.sessionId === sessionId &&
-    round.key.round === number &&
-    round.key.attempt === attempt;
-  if (!same) return [refusal("stale-partial", named, "the attempt that is open")];
+  if (round === undefined || !sameRound(round.key, offered.key)) {
+    return [refusal("stale-partial", roundText(offered.key), "the attempt that is open")];
+  }
   const epoch = round.leases.get(combiner)?.leaseEpoch;
   if (epoch !== offered.leaseEpoch) {
     return [refusal("stale-lease", offered.leaseEpoch, epoch ?? "no lease")];
@@ -87,9 +75,9 @@ export function admitPartial(
   ];
   if (refusals.length > 0) return { refusals: refusals.slice(0, MAX_REASONS) };
   const updates = partial.headers.map(
-    ({ header, bytes }): CommittedUpdate => ({
+    ({ header, signed }): CommittedUpdate => ({
       member: header.member as Name,
-      headerDigest: digestOf(bytes),
+      headerDigest: digestOf(signed.bytes),
       exampleCount: header.exampleCount,
       sizeBytes: header.sizeBytes,
     }),
@@ -113,28 +101,26 @@ function appraiseIndex(partial: UnverifiedPartial, expected: PartialExpectations
   }
   const weightSum = partial.headers.reduce((sum, { header }) => sum + header.exampleCount, 0);
   compare("wrong-weight-sum", partial.weightSum, weightSum);
+  const present = new Set(members);
   const folded = expected.round.folds.get(expected.combiner)?.keys() ?? [];
   for (const member of folded) {
-    if (!members.includes(member)) found.push(refusal("partial-misses-folded", "absent", member));
+    if (!present.has(member)) found.push(refusal("partial-misses-folded", "absent", member));
   }
   return found;
 }
 
 function appraiseHeader(
-  signed: SignedHeader,
+  { header, signed }: UnverifiedHeader,
   leased: ReadonlySet<string>,
   expected: PartialExpectations,
 ): Refusal[] {
-  const { header } = signed;
   const found: Refusal[] = [];
   const { round, combiner } = expected;
   if (!leased.has(header.member)) {
     found.push(refusal("not-leased", header.member, `a member leased to ${combiner}`));
   }
-  const { sessionId, round: number, attempt } = header.key;
-  const { key } = round;
-  if (sessionId !== key.sessionId || number !== key.round || attempt !== key.attempt) {
-    found.push(refusal("wrong-round", `${number}.${attempt}`, `${key.round}.${key.attempt}`));
+  if (!sameRound(header.key, round.key)) {
+    found.push(refusal("wrong-round", roundText(header.key), roundText(round.key)));
   }
   if (header.federationId !== expected.federationId) {
     found.push(refusal("wrong-federation", header.federationId, expected.federationId));
@@ -151,10 +137,7 @@ function appraiseHeader(
   const publicKey = leased.has(header.member)
     ? expected.publicKeyOf(header.member as Name)
     : undefined;
-  const signs =
-    publicKey !== undefined &&
-    verifyDetached(publicKey, UPDATE_HEADER_TYPE, signed.bytes, signed.signature);
-  if (!signs) {
+  if (publicKey === undefined || !verifyUpdateHeader(publicKey, signed)) {
     const seen = toHex(sha256(signed.signature)).slice(0, 16);
     found.push(refusal("bad-signature", `signature ${seen}…`, `one by ${header.member}`));
   }

@@ -126,7 +126,7 @@ export function stepRound(round: Round, event: RoundEvent, untrustedNowMs: UnixM
   switch (event.kind) {
     case "update-folded":
       return isCurrent(round, event) && leased(round, event.combiner).includes(event.member)
-        ? settle(withFold(round, event.combiner, event.member, event.fold), untrustedNowMs)
+        ? fold(round, event, untrustedNowMs)
         : stay(round);
     case "round-reported":
       return isCurrent(round, event) ? report(round, event, untrustedNowMs) : stay(round);
@@ -185,8 +185,16 @@ export function leaseHolder(round: Round, member: Name): Name | undefined {
 }
 
 /** The next instant at which "tick" may change something. */
-export const roundWakesAtMs = (round: Round): UnixMs =>
-  (round.status === "training" ? round.deadlineMs : round.mergeDeadlineMs) as UnixMs;
+export function roundWakesAtMs(round: Round): UnixMs {
+  switch (round.status) {
+    case "training":
+      return round.deadlineMs;
+    case "merging":
+      return round.mergeDeadlineMs;
+    case "optimizing":
+      return NO_DEADLINE;
+  }
+}
 
 const stay = (round: Round): RoundStep => ({ round, granted: [], effects: [] });
 
@@ -199,6 +207,19 @@ const isCurrent = (round: Round, of: { combiner: Name; leaseEpoch: number }): bo
 function withFold(round: Round, combiner: Name, member: Name, fold: Fold): Round {
   const folds = new Map(round.folds.get(combiner)).set(member, fold);
   return { ...round, folds: new Map(round.folds).set(combiner, folds) };
+}
+
+/** A combiner whose first fold is heard of while the others deliver was not asked to close: it is now. */
+function fold(
+  round: Round,
+  event: Extract<RoundEvent, { kind: "update-folded" }>,
+  untrustedNowMs: UnixMs,
+): RoundStep {
+  const { combiner, leaseEpoch } = event;
+  const wasEmpty = (round.folds.get(combiner)?.size ?? 0) === 0;
+  const step = settle(withFold(round, combiner, event.member, event.fold), untrustedNowMs);
+  if (!wasEmpty || round.status !== "merging" || step.round.status !== "merging") return step;
+  return { ...step, effects: [...step.effects, { kind: "close-combiner", combiner, leaseEpoch }] };
 }
 
 /** A report answers a lease that was sent again, so a combiner that was asked to close is asked once more. */

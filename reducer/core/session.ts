@@ -1,8 +1,9 @@
 /** Sessions: selecting a cohort, carrying a round's steps into the ledger, committing, validating, ending. */
 import type { Digest, Name, SessionId, UnixMs } from "../../lib/base/ids.ts";
 import { assertInvariant, type Refusal, refusal } from "../../lib/base/refusal.ts";
+import { type RoundKey, sameRound } from "../../lib/base/round-key.ts";
 import type { Draft, StoredModel } from "./draft.ts";
-import type { Lease, RoundKey } from "./events.ts";
+import type { Lease } from "./events.ts";
 import { attendance, type LiveSession, VALIDATION_TIMEOUT_MS, withLiveSession } from "./live.ts";
 import {
   beginRound,
@@ -34,11 +35,13 @@ export function resumeSession(session: SessionRecord, untrustedNowMs: UnixMs): L
     : {};
 }
 
-export function sessionWakesAtMs({ round, validation }: LiveSession): number {
-  return Math.min(
-    round === undefined ? NEVER : roundWakesAtMs(round),
-    validation?.deadlineMs ?? NEVER,
-  );
+/** The next instant at which "tick" may change something. Only the last model's validation is waited for. */
+export function sessionWakesAtMs(
+  { committedRounds, settings }: SessionRecord,
+  { round, validation }: LiveSession,
+): number {
+  if (round !== undefined) return roundWakesAtMs(round);
+  return committedRounds < settings.rounds ? NEVER : (validation?.deadlineMs ?? NEVER);
 }
 
 /** Opens the next attempt when enough clients attend; ends the session when its last model has been validated. */
@@ -261,8 +264,7 @@ function sendLease(draft: Draft, round: Round, lease: Lease | undefined): void {
 
 function openRoundOf(draft: Draft, key: RoundKey): Round | undefined {
   const round = draft.live.sessions.get(key.sessionId)?.round;
-  const same = round?.key.round === key.round && round.key.attempt === key.attempt;
-  return same ? round : undefined;
+  return round !== undefined && sameRound(round.key, key) ? round : undefined;
 }
 
 const beginValidation = (round: number, modelHash: Digest, untrustedNowMs: UnixMs) => ({

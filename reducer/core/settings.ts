@@ -2,7 +2,7 @@
 import { chooseGrid } from "../../lib/aggregation/grid.ts";
 import type { AggregatorSettings } from "../../lib/aggregation/merge.ts";
 import type { Digest, Name } from "../../lib/base/ids.ts";
-import { MAX_COHORT } from "../../lib/base/limits.ts";
+import { MAX_COHORT, MAX_HYPERPARAMETERS } from "../../lib/base/limits.ts";
 import { type Refusal, RefusedError, refusal } from "../../lib/base/refusal.ts";
 
 export type SessionSettings = {
@@ -48,7 +48,6 @@ export type SessionGrid = {
 export const MAX_ROUNDS = 100_000;
 export const MAX_ATTEMPTS = 100;
 export const MAX_ROUND_DEADLINE_MS = 30 * 24 * 3_600_000;
-export const MAX_HYPERPARAMETERS = 64;
 
 type Range = { readonly low: number; readonly high: number; readonly integer: boolean };
 
@@ -99,7 +98,9 @@ function outOfRange(settings: SessionSettings): Refusal[] {
   }
   const hyperparameters = Object.entries(settings.hyperparameters);
   if (hyperparameters.length > MAX_HYPERPARAMETERS) {
-    found.push(refusal("setting-hyperparameters", hyperparameters.length, "at most 64"));
+    found.push(
+      refusal("setting-hyperparameters", hyperparameters.length, `at most ${MAX_HYPERPARAMETERS}`),
+    );
   }
   for (const [name, value] of hyperparameters) {
     if (!Number.isFinite(value)) {

@@ -1,6 +1,7 @@
 /** The reducer's durable state: nothing but the replay of its ledger. */
 import type { Digest, FederationId, Name, Role, SessionId, UnixMs } from "../../lib/base/ids.ts";
 import { assertInvariant, type Refusal } from "../../lib/base/refusal.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import type {
   Lease,
   LedgerEvent,
@@ -8,7 +9,6 @@ import type {
   ModelValidated,
   PackageUploaded,
   RoundCommitted,
-  RoundKey,
   RoundOpened,
 } from "./events.ts";
 import type { SessionGrid, SessionSettings } from "./settings.ts";
@@ -132,7 +132,7 @@ function applyToSession(session: SessionRecord, event: LedgerEvent): SessionReco
     case "leases-granted":
       return changeRound(session, event, (round) => ({
         ...round,
-        leases: new Map([...round.leases, ...event.leases.map((l) => [l.combiner, l] as const)]),
+        leases: withLeases(round.leases, event.leases),
       }));
     case "round-committed": {
       const { optimizerStateHash } = event;
@@ -163,6 +163,19 @@ function applyToSession(session: SessionRecord, event: LedgerEvent): SessionReco
     default:
       assertInvariant(false, `a session does not change by ${event.kind}`);
   }
+}
+
+/**
+ * Members move from lease to lease in one event that names both. A member that comes out of a lease which is not named
+ * was left behind by a combiner that was given up: that lease is void, or a restarted reducer would take up both.
+ */
+function withLeases(
+  before: RoundRecord["leases"],
+  granted: readonly Lease[],
+): RoundRecord["leases"] {
+  const moved = new Set(granted.flatMap(({ members }) => members));
+  const kept = [...before.values()].filter(({ members }) => !members.some((m) => moved.has(m)));
+  return new Map([...kept, ...granted].map((lease) => [lease.combiner, lease]));
 }
 
 function startSession(event: Extract<LedgerEvent, { kind: "session-started" }>): SessionRecord {

@@ -7,13 +7,13 @@ import { printable, RefusedError, refusal } from "../../lib/base/refusal.ts";
 import type { ArtifactStore } from "../../lib/storage/artifacts.ts";
 import type { RequestOf, ResponseOf } from "../../lib/transport/rpcs.ts";
 import type { MessageWriter } from "../../lib/transport/stream.ts";
+import { needDigest, needName } from "../../lib/transport/wire-fields.ts";
 import type { Coordinator } from "../core/draft.ts";
 import { attendance } from "../core/live.ts";
 import { appraiseSettings } from "../core/settings.ts";
 import { memberKey, modelTrail, type RoundRecord, type SessionRecord } from "../core/state.ts";
 import type { Engine } from "./engine.ts";
 import type { ModelShelf } from "./model-shelf.ts";
-import { needDigest, needName } from "./order-wire.ts";
 import { appraiseFit } from "./session-fit.ts";
 import {
   memberMessage,

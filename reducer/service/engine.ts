@@ -61,9 +61,7 @@ export function startEngine(parts: EngineParts): Engine {
     if (dead !== undefined) return Promise.reject(dead);
     return new Promise<T>((resolve, reject) => {
       queue.push({ decision, resolve: resolve as (result: unknown) => void, reject });
-      running ??= run().finally(() => {
-        running = undefined;
-      });
+      running ??= run();
     });
   }
 
@@ -71,6 +69,8 @@ export function startEngine(parts: EngineParts): Engine {
     // One turn of the event loop gathers what arrived together.
     await Promise.resolve();
     while (queue.length > 0 && dead === undefined) await takeBatch();
+    // In the same turn as the last look at the queue: what is queued later starts the next run.
+    running = undefined;
   }
 
   async function takeBatch(): Promise<void> {

@@ -5,24 +5,31 @@ import { mergeRound } from "../../lib/aggregation/merge.ts";
 import { validatePartial } from "../../lib/aggregation/validate-partial.ts";
 import { fromHex } from "../../lib/base/bytes.ts";
 import type { Name } from "../../lib/base/ids.ts";
+import { MAX_COHORT } from "../../lib/base/limits.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
-import { assertInvariant, type Refusal, RefusedError, refusal } from "../../lib/base/refusal.ts";
+import {
+  assertInvariant,
+  type Refusal,
+  RefusedError,
+  refusal,
+  refused,
+} from "../../lib/base/refusal.ts";
+import { type RoundKey, roundText } from "../../lib/base/round-key.ts";
 import { FederationError } from "../../lib/federation/federation-error.ts";
 import { parsePartialFile } from "../../lib/federation/partial-file.ts";
+import { parseUpdateHeader } from "../../lib/transport/update-header-message.ts";
+import { needRoundKey, needVersion } from "../../lib/transport/wire-fields.ts";
 import { fedclave } from "../../proto/generated/fedclave.js";
 import type { Coordinator, Effect, StoredModel } from "../core/draft.ts";
-import type { RoundKey } from "../core/events.ts";
 import {
   admitPartial,
   appraisePartialOffer,
-  type SignedHeader,
   type UnverifiedPartial,
 } from "../core/partial-admission.ts";
 import type { AdmittedPartial, Round } from "../core/round.ts";
 import { memberKey, type SessionRecord } from "../core/state.ts";
 import type { Engine } from "./engine.ts";
 import type { ModelShelf } from "./model-shelf.ts";
-import { needDigest, parseRoundKey } from "./order-wire.ts";
 
 type Held = { readonly leaseEpoch: number; readonly weightSum: number; readonly sums: Uint8Array };
 
@@ -49,9 +56,6 @@ export type MergingParts = {
   readonly onFatal: (error: unknown) => void;
 };
 
-const attemptName = ({ sessionId, round, attempt }: RoundKey): string =>
-  `${sessionId}/${round}/${attempt}`;
-
 export function merging(parts: MergingParts): Merging {
   const { models, log } = parts;
   const held = new Map<string, Map<Name, Held>>();
@@ -72,8 +76,8 @@ export function merging(parts: MergingParts): Merging {
       throw new RefusedError(...refusals);
     }
     const { partial, sums } = result;
-    const shelf = held.get(attemptName(key)) ?? new Map<Name, Held>();
-    held.set(attemptName(key), shelf);
+    const shelf = held.get(roundText(key)) ?? new Map<Name, Held>();
+    held.set(roundText(key), shelf);
     shelf.set(combiner, { leaseEpoch, weightSum: partial.weightSum, sums });
     await parts.engine().submit({ kind: "partial-admitted", key, combiner, partial });
   }
@@ -100,7 +104,7 @@ export function merging(parts: MergingParts): Merging {
   ): Promise<StoredModel> {
     const base = await models.model(session.modelHash);
     const sum = createGridSum(base.trainable, session.grid.gridExponent);
-    const shelf = held.get(attemptName(key));
+    const shelf = held.get(roundText(key));
     for (const combiner of combiners) {
       const partial = shelf?.get(combiner);
       assertInvariant(partial !== undefined, "an admitted partial is held until the round is over");
@@ -134,7 +138,7 @@ export function merging(parts: MergingParts): Merging {
     merge: ({ key, combiners }) => {
       merge(key, combiners).catch(parts.onFatal);
     },
-    drop: (key) => held.delete(attemptName(key)),
+    drop: (key) => held.delete(roundText(key)),
   };
 }
 
@@ -189,16 +193,18 @@ function readPartial(
   try {
     const { index, sums } = parsePartialFile(body);
     const message = fedclave.v1.PartialIndex.decode(index);
-    if (message.version !== 1)
-      return { refusals: [refusal("unknown-version", message.version, 1)] };
+    needVersion(message.version);
+    if (message.headers.length > MAX_COHORT) {
+      throw refused("malformed-partial", `${message.headers.length} headers`, MAX_COHORT);
+    }
     const partial = {
       federationId: message.federationId,
       combiner: message.combiner,
-      key: parseRoundKey(message.roundKey),
+      key: needRoundKey(message.roundKey),
       leaseEpoch: message.leaseEpoch,
       gridExponent: message.gridExponent,
       weightSum: message.weightSum,
-      headers: message.headers.map(readHeader),
+      headers: message.headers.map(parseUpdateHeader),
     };
     return { partial, sums };
   } catch (error) {
@@ -206,22 +212,4 @@ function readPartial(
     const seen = error instanceof FederationError ? error.message : "an unreadable index";
     return { refusals: [refusal("malformed-partial", seen, "a partial aggregate, version 1")] };
   }
-}
-
-function readHeader(signed: fedclave.v1.SignedUpdateHeader.$Properties): SignedHeader {
-  const bytes = signed.header ?? new Uint8Array();
-  const message = fedclave.v1.UpdateHeader.decode(bytes);
-  if (message.version !== 1) throw new RefusedError(refusal("unknown-version", message.version, 1));
-  return {
-    bytes,
-    signature: signed.signature ?? new Uint8Array(),
-    header: {
-      federationId: message.federationId,
-      key: parseRoundKey(message.roundKey),
-      member: message.member,
-      baseModelHash: needDigest(message.baseModelHash),
-      sizeBytes: message.sizeBytes,
-      exampleCount: message.exampleCount,
-    },
-  };
 }

@@ -1,76 +1,34 @@
 /** Orders for combiners, and what combiners say, between the core and the wire. */
 import { toHex } from "../../lib/base/bytes.ts";
+import { type Digest, digestBytes, type Name, type UnixMs } from "../../lib/base/ids.ts";
 import {
-  type Digest,
-  digestBytes,
-  digestFromBytes,
-  type Name,
-  parseName,
-  parseSessionId,
-  type UnixMs,
-} from "../../lib/base/ids.ts";
-import { assertInvariant, type Refusal, RefusedError, refusal } from "../../lib/base/refusal.ts";
+  assertInvariant,
+  type Refusal,
+  RefusedError,
+  refusal,
+  refused,
+} from "../../lib/base/refusal.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
+import {
+  needDigest,
+  needInteger,
+  needMetrics,
+  needName,
+  needRoundKey,
+  needSessionRound,
+  readRefusals,
+  WIRE_VERSION,
+} from "../../lib/transport/wire-fields.ts";
 import type { fedclave } from "../../proto/generated/fedclave.js";
 import type { Input } from "../core/coordinator.ts";
 import type { CombinerOrder } from "../core/draft.ts";
-import type { RoundKey } from "../core/events.ts";
 import type { FederationState, SessionRecord } from "../core/state.ts";
 import { hyperparameterMessages } from "./settings-wire.ts";
 
 type OrderMessage = fedclave.v1.ReducerOrder.$Properties;
 type CombinerMessage = fedclave.v1.CombinerMessage & fedclave.v1.CombinerMessage.$Shape;
 
-const MAX_REASONS = 16;
-const MAX_METRICS = 32;
-const METRIC_NAME = /^[a-z0-9_]{1,63}$/;
-
-/** @throws RefusedError "malformed-round-key" */
-export function parseRoundKey(
-  message: fedclave.v1.RoundKey.$Properties | null | undefined,
-): RoundKey {
-  const { sessionId: text = "", round = 0, attempt = 0 } = message ?? {};
-  const sessionId = parseSessionId(text);
-  if (sessionId === undefined || round < 1 || attempt < 1) {
-    throw new RefusedError(
-      refusal(
-        "malformed-round-key",
-        `${text}/${round}/${attempt}`,
-        "session id, round and attempt from 1",
-      ),
-    );
-  }
-  return { sessionId, round, attempt };
-}
-
-/** A name from the wire. @throws RefusedError "malformed-name" */
-export function needName(text: string | null | undefined): Name {
-  const name = parseName(text ?? "");
-  if (name === undefined)
-    throw new RefusedError(refusal("malformed-name", text ?? "", "[a-z0-9-]{1,63}"));
-  return name;
-}
-
-/** A digest from the wire. @throws RefusedError "malformed-digest" */
-export function needDigest(bytes: Uint8Array | null | undefined): Digest {
-  const digest = digestFromBytes(bytes ?? new Uint8Array());
-  if (digest === undefined) {
-    throw new RefusedError(
-      refusal("malformed-digest", `${bytes?.byteLength ?? 0} bytes`, "32 bytes"),
-    );
-  }
-  return digest;
-}
-
-/** Reasons from a peer, bounded. */
-export const readRefusals = (
-  messages: readonly fedclave.v1.Refusal.$Properties[] | null | undefined,
-): readonly Refusal[] =>
-  (messages ?? [])
-    .slice(0, MAX_REASONS)
-    .map(({ code = "", seen = "", wanted = "" }) =>
-      refusal(/^[a-z0-9-]{1,63}$/.test(code) ? code : "unnamed", seen, wanted),
-    );
-
+/** Orders for a combiner as they travel. @param state  after the step that gave the order */
 export function orderMessage(
   state: FederationState,
   order: CombinerOrder,
@@ -153,7 +111,7 @@ export function combinerInput(combiner: Name, message: CombinerMessage): Input |
       return { kind: "client-left", combiner, member: needName(message.clientLeft.member) };
     case "roundReport": {
       const { roundKey, leaseEpoch = 0, folded = [] } = message.roundReport;
-      const key = parseRoundKey(roundKey);
+      const key = needRoundKey(roundKey);
       return { kind: "round-reported", key, combiner, leaseEpoch, folded: folded.map(needName) };
     }
     case "updateFolded": {
@@ -164,7 +122,7 @@ export function combinerInput(combiner: Name, message: CombinerMessage): Input |
         exampleCount = 0,
         sizeBytes = 0,
       } = message.updateFolded;
-      const key = parseRoundKey(roundKey);
+      const key = needRoundKey(roundKey);
       const fold = { exampleCount, sizeBytes };
       return { kind: "update-folded", key, combiner, leaseEpoch, member: needName(member), fold };
     }
@@ -172,7 +130,7 @@ export function combinerInput(combiner: Name, message: CombinerMessage): Input |
       const { roundKey, member, refusals, final = false } = message.updateRefused;
       if (!final) return undefined;
       const reasons = readRefusals(refusals);
-      const key = parseRoundKey(roundKey);
+      const key = needRoundKey(roundKey);
       return { kind: "member-gave-up", key, combiner, member: needName(member), reasons };
     }
     case "clientValidation":
@@ -180,42 +138,18 @@ export function combinerInput(combiner: Name, message: CombinerMessage): Input |
     case "taskAccepted":
       return undefined;
     default:
-      throw new RefusedError(
-        refusal("unexpected-message", message.kind ?? "none", "a message about clients or rounds"),
-      );
+      throw refused("unexpected-message", message.kind ?? "none", "a message of this version");
   }
 }
 
-function validationInput(message: fedclave.v1.ClientValidation.$Properties): Input {
-  const { sessionId: text = "", round = 0, member, modelHash, exampleCount = 0 } = message;
-  const { sessionId } = parseRoundKey({ sessionId: text, round, attempt: 1 });
-  const given = message.metrics ?? [];
-  const metrics = new Map<string, number>();
-  for (const { name = "", value = 0 } of given) {
-    const fits = METRIC_NAME.test(name) && Number.isFinite(value) && !metrics.has(name);
-    if (!fits)
-      throw new RefusedError(refusal("malformed-metric", name, "[a-z0-9_]{1,63}, finite, once"));
-    metrics.set(name, value);
-  }
-  if (metrics.size > MAX_METRICS || exampleCount < 1 || !Number.isSafeInteger(exampleCount)) {
-    throw new RefusedError(
-      refusal(
-        "malformed-report",
-        `${metrics.size} metrics, ${exampleCount} examples`,
-        "at most 32, at least 1",
-      ),
-    );
-  }
-  return {
-    kind: "model-validated",
-    sessionId,
-    round,
-    modelHash: needDigest(modelHash),
-    member: needName(member),
-    exampleCount,
-    metrics: Object.fromEntries(metrics),
-  };
-}
+const validationInput = (message: fedclave.v1.ClientValidation.$Properties): Input => ({
+  kind: "model-validated",
+  ...needSessionRound(message),
+  modelHash: needDigest(message.modelHash),
+  member: needName(message.member),
+  exampleCount: needInteger(message.exampleCount, 1, Number.MAX_SAFE_INTEGER),
+  metrics: Object.fromEntries(needMetrics(message.metrics).map(({ name, value }) => [name, value])),
+});
 
 /** The first message on a combiner's stream. @throws RefusedError */
 export function attachInput(
@@ -224,13 +158,13 @@ export function attachInput(
   message: CombinerMessage | undefined,
 ): Extract<Input, { kind: "combiner-attached" }> {
   if (message?.kind !== "hello") {
-    throw new RefusedError(
-      refusal("hello-missing", message?.kind ?? "nothing", "CombinerHello first"),
-    );
+    throw refused("hello-missing", message?.kind ?? "nothing", "CombinerHello first");
   }
   const { version, address = "", instanceId, maxClients = 0, attending = [] } = message.hello;
   const found: Refusal[] = [];
-  if (version !== 1) found.push(refusal("unknown-version", version ?? 0, 1));
+  if (version !== WIRE_VERSION) {
+    found.push(refusal("unknown-version", version ?? 0, WIRE_VERSION));
+  }
   if (!/^[A-Za-z0-9._:[\]-]{3,300}$/.test(address)) {
     found.push(refusal("malformed-address", address, "host:port"));
   }

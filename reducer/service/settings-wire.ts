@@ -2,6 +2,7 @@
 import type { AggregatorSettings } from "../../lib/aggregation/merge.ts";
 import { type Digest, digestBytes, digestFromBytes, parseName } from "../../lib/base/ids.ts";
 import { type Refusal, RefusedError, refusal } from "../../lib/base/refusal.ts";
+import { HYPERPARAMETER_NAME } from "../../lib/transport/wire-fields.ts";
 import { fedclave } from "../../proto/generated/fedclave.js";
 import type { SessionSettings } from "../core/settings.ts";
 
@@ -10,7 +11,6 @@ type AggregatorMessage = fedclave.v1.Aggregator.$Properties;
 
 const { AggregatorKind, BiasCorrection } = fedclave.v1;
 const SETTINGS_VERSION = 1;
-const HYPERPARAMETER_NAME = /^[A-Za-z0-9_]{1,63}$/;
 
 const AGGREGATOR_KINDS = [
   ["fedavg", AggregatorKind.AGGREGATOR_KIND_FEDAVG],
@@ -140,7 +140,8 @@ function readHyperparameters(
   const values = new Map<string, number>();
   for (const { name = "", value = Number.NaN } of messages) {
     if (!HYPERPARAMETER_NAME.test(name) || values.has(name)) {
-      found.push(refusal("setting-hyperparameters", name, "each name once, [A-Za-z0-9_]{1,63}"));
+      const wanted = "each name once, [A-Za-z0-9][A-Za-z0-9_.]{0,63}";
+      found.push(refusal("setting-hyperparameters", name, wanted));
     }
     values.set(name, value);
   }

@@ -2,14 +2,8 @@
 import { type StatusTable, status } from "../../lib/transport/status-table.ts";
 
 export const STATUSES: StatusTable = {
-  "malformed-round-key": status.INVALID_ARGUMENT,
-  "malformed-name": status.INVALID_ARGUMENT,
-  "malformed-digest": status.INVALID_ARGUMENT,
-  "malformed-metric": status.INVALID_ARGUMENT,
-  "malformed-report": status.INVALID_ARGUMENT,
   "malformed-address": status.INVALID_ARGUMENT,
   "malformed-partial": status.INVALID_ARGUMENT,
-  "unknown-version": status.INVALID_ARGUMENT,
   "unknown-member": status.PERMISSION_DENIED,
   "unknown-session": status.NOT_FOUND,
   "unknown-model": status.NOT_FOUND,

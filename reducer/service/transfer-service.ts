@@ -20,10 +20,10 @@ import {
   type UploadStream,
 } from "../../lib/transport/serve-upload.ts";
 import type { MessageWriter } from "../../lib/transport/stream.ts";
+import { needDigest, needName, needRoundKey } from "../../lib/transport/wire-fields.ts";
 import type { Engine } from "./engine.ts";
 import type { Merging } from "./merging.ts";
 import type { ModelShelf } from "./model-shelf.ts";
-import { needDigest, needName, parseRoundKey } from "./order-wire.ts";
 
 export type TransferParts = {
   readonly engine: Engine;
@@ -106,7 +106,7 @@ function admitPartial(
   combiner: Name,
 ): UploadPlan {
   const { partial } = offer.header;
-  const key = parseRoundKey(partial?.roundKey);
+  const key = needRoundKey(partial?.roundKey);
   const offered = { key, leaseEpoch: partial?.leaseEpoch ?? 0 };
   const refuseStale = () => {
     const refusals = partials.appraiseOffer(offered, combiner);

@@ -1,22 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS } from "../../../lib/base/backoff.ts";
 import { assignmentOf, ClientWorld } from "../../testing/client-world.ts";
 import { LASTING_VISIT_MS, WELCOME_TIMEOUT_MS } from "../attendance.ts";
-import { backoffMs, FIRST_DELAY_MS, LONGEST_DELAY_MS } from "../backoff.ts";
 import { clientWakesAtMs } from "../client.ts";
 
 const restMs = (world: ClientWorld) => (clientWakesAtMs(world.state) ?? Number.NaN) - world.nowMs;
-
-describe("back-off", () => {
-  test.each([
-    ["the first delay, least", 1, 0, 125],
-    ["the first delay, most", 1, 1, 250],
-    ["doubles", 3, 1, 1000],
-    ["stops doubling at 10 s", 7, 1, 10_000],
-    ["never overflows", 5000, 1, 10_000],
-  ])("%s", (_, failureCount, jitter, wantedMs) => {
-    expect(backoffMs(failureCount, jitter)).toBe(wantedMs);
-  });
-});
 
 describe("finding a combiner", () => {
   test("a fresh client asks, connects where it is told to and is welcomed", () => {
@@ -39,8 +27,8 @@ describe("finding a combiner", () => {
       world.give({ kind: "assign-failed" });
       delays.push(restMs(world));
     }
-    expect(delays[0]).toBe(FIRST_DELAY_MS);
-    expect(delays.at(-1)).toBe(LONGEST_DELAY_MS);
+    expect(delays[0]).toBe(FIRST_BACKOFF_MS);
+    expect(delays.at(-1)).toBe(LONGEST_BACKOFF_MS);
     expect(delays).toEqual(delays.toSorted((a, b) => a - b));
   });
 
@@ -75,7 +63,7 @@ describe("finding a combiner", () => {
       expect(world.leave(how)).toEqual(["assign"]);
       expect(world.latest("assign")?.unreachable).toBe(unreachable);
       expect(world.give({ kind: "assign-failed" })).toEqual([]);
-      expect(restMs(world)).toBe(FIRST_DELAY_MS);
+      expect(restMs(world)).toBe(FIRST_BACKOFF_MS);
     },
   );
 
@@ -97,7 +85,7 @@ describe("finding a combiner", () => {
     world.advance(LASTING_VISIT_MS);
     world.leave("failed");
     world.give({ kind: "assign-failed" });
-    expect(restMs(world)).toBe(FIRST_DELAY_MS);
+    expect(restMs(world)).toBe(FIRST_BACKOFF_MS);
   });
 });
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { refusal } from "../../../lib/base/refusal.ts";
+import type { RoundKey } from "../../../lib/base/round-key.ts";
 import {
   assignmentOf,
   ClientWorld,
@@ -11,7 +12,7 @@ import {
 } from "../../testing/client-world.ts";
 import type { ClientInput, CombinerMessage, TaskOutcome } from "../inputs.ts";
 import type { UploadOutcome } from "../kept-updates.ts";
-import { MAX_SESSIONS, type RoundKey } from "../task.ts";
+import { MAX_SESSIONS } from "../task.ts";
 
 const keys = fc
   .record({

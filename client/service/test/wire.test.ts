@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { digestBytes } from "../../../lib/base/ids.ts";
+import { MAX_HYPERPARAMETERS } from "../../../lib/base/limits.ts";
 import type { ResponseOf } from "../../../lib/transport/rpcs.ts";
 import { clientCodec, type ReceivedResponseOf, serverCodec } from "../../../lib/transport/rpcs.ts";
 import { fakeDigest, roundKey, trainTask, validateTask } from "../../testing/client-world.ts";
 import { pushCancel, pushCommitted, pushTrain, pushValidate } from "../../testing/wire-tasks.ts";
-import { MAX_HYPERPARAMETERS, parseAssignment, parseTask, reportMessage } from "../wire.ts";
+import { parseAssignment, parseTask, reportMessage } from "../wire.ts";
 
 type Push = ResponseOf<"Tasks.Attend">;
 type TrainChanges = Parameters<typeof pushTrain>[2];
@@ -22,7 +23,7 @@ const parse = (message: Push) => parseTask(travelled(message));
 
 describe("tasks that cannot be", () => {
   test.each<[string, TrainChanges]>([
-    ["session_id", { roundKey: { ...roundKey(1), sessionId: "short" } }],
+    ["round_key", { roundKey: { ...roundKey(1), sessionId: "short" } }],
     ["round_key", { roundKey: { ...roundKey(1), round: 0 } }],
     ["round_key", { roundKey: { ...roundKey(1), attempt: 0 } }],
     ["base_model_hash", { baseModelHash: new Uint8Array(31) }],
@@ -32,19 +33,16 @@ describe("tasks that cannot be", () => {
     ["session_seed", { sessionSeed: new Uint8Array(33) }],
     ["proximal_mu", { proximalMu: -1 }],
     ["proximal_mu", { proximalMu: Number.NaN }],
-    ["limits.element_bound", { limits: { elementBound: 0, weightCap: 1, gridExponent: 1 } }],
+    ["limits", { limits: { elementBound: 0, weightCap: 1, gridExponent: 1 } }],
     [
-      "limits.element_bound",
+      "limits",
       { limits: { elementBound: Number.POSITIVE_INFINITY, weightCap: 1, gridExponent: 1 } },
     ],
-    ["limits.weight_cap", { limits: { elementBound: 1, weightCap: 0, gridExponent: 1 } }],
+    ["limits", { limits: { elementBound: 1, weightCap: 0, gridExponent: 1 } }],
+    ["limits", { limits: { elementBound: 1, weightCap: 1, gridExponent: 1, normBound: -3 } }],
+    ["hyperparameters", { hyperparameters: [{ name: "", value: 1 }] }],
     [
-      "limits.norm_bound",
-      { limits: { elementBound: 1, weightCap: 1, gridExponent: 1, normBound: -3 } },
-    ],
-    ["hyperparameters.name", { hyperparameters: [{ name: "", value: 1 }] }],
-    [
-      "hyperparameters.name",
+      "hyperparameters",
       {
         hyperparameters: [
           { name: "lr", value: 1 },
@@ -52,7 +50,7 @@ describe("tasks that cannot be", () => {
         ],
       },
     ],
-    ["hyperparameters.value", { hyperparameters: [{ name: "lr", value: Number.NaN }] }],
+    ["hyperparameters", { hyperparameters: [{ name: "lr", value: Number.NaN }] }],
     [
       "hyperparameters",
       {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Name } from "../../../lib/base/ids.ts";
-import { type RoundKey, sameRound } from "../round.ts";
+import { type RoundKey, sameRound } from "../../../lib/base/round-key.ts";
 import {
   goodUpdate,
   Harness,

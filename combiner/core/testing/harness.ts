@@ -9,9 +9,10 @@ import {
   type SessionId,
   type UnixMs,
 } from "../../../lib/base/ids.ts";
-import { generateSigningKey, type SigningKey, signDetached } from "../../../lib/base/keys.ts";
+import { generateSigningKey, type SigningKey } from "../../../lib/base/keys.ts";
+import { type RoundKey, roundText } from "../../../lib/base/round-key.ts";
+import { signHeaderBytes } from "../../../lib/federation/update-header.ts";
 import { step } from "../coordinator.ts";
-import { type RoundKey, roundText } from "../round.ts";
 import {
   type CombinerMessage,
   type CombinerState,
@@ -22,7 +23,7 @@ import {
   type PartialPlan,
   type Task,
 } from "../state.ts";
-import { admitUpload, type UnverifiedUpdate, UPDATE_HEADER_TYPE } from "../upload-admission.ts";
+import { admitUpload, type UnverifiedUpdate } from "../upload-admission.ts";
 
 export const FEDERATION_ID = `${"a".repeat(51)}q` as FederationId;
 export const UPDATE_BYTES = 4096;
@@ -90,8 +91,7 @@ export function goodUpdate(
     ...changes,
   };
   const bytes = concatBytes(utf8("header "), utf8(JSON.stringify(header)));
-  const signature = signDetached(signer.privateKey, UPDATE_HEADER_TYPE, bytes);
-  return { sizeBytes: UPDATE_BYTES, digest, signed: { bytes, signature }, header };
+  return { sizeBytes: UPDATE_BYTES, digest, signed: signHeaderBytes(bytes, signer), header };
 }
 
 export class Harness {

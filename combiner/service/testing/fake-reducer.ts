@@ -2,13 +2,13 @@
 import { type Digest, digestBytes, digestOf, type Name } from "../../../lib/base/ids.ts";
 import { Outbox } from "../../../lib/base/outbox.ts";
 import { RefusedError, refusal } from "../../../lib/base/refusal.ts";
+import type { RoundKey } from "../../../lib/base/round-key.ts";
 import { bytesSource, serveDownload } from "../../../lib/transport/download.ts";
 import { GrantQueue } from "../../../lib/transport/grants.ts";
 import type { Listener } from "../../../lib/transport/listen.ts";
 import type { RequestOf, ResponseOf } from "../../../lib/transport/rpcs.ts";
 import { serveUpload, type UploadStream } from "../../../lib/transport/serve-upload.ts";
 import type { TestFederation } from "../../../lib/transport/testing/test-federation.ts";
-import type { RoundKey } from "../../core/round.ts";
 import { GRID_EXPONENT } from "./model.ts";
 
 type CombinerMessage = RequestOf<"Coordination.Attach">;

@@ -1,8 +1,10 @@
 /** A combiner in this process between a fake reducer and clients on real connections, in virtual time. */
 import { type Digest, digestBytes, type Name, newSessionId } from "../../../lib/base/ids.ts";
-import { generateSigningKey, type SigningKey, signDetached } from "../../../lib/base/keys.ts";
+import { generateSigningKey, type SigningKey } from "../../../lib/base/keys.ts";
 import { silentLog } from "../../../lib/base/log.ts";
 import { systemRandomness } from "../../../lib/base/randomness.ts";
+import type { RoundKey } from "../../../lib/base/round-key.ts";
+import { signHeaderBytes } from "../../../lib/federation/update-header.ts";
 import type { ClientStream, Connection } from "../../../lib/transport/connect.ts";
 import type { Membership } from "../../../lib/transport/membership.ts";
 import type { ReceivedResponseOf, SentRequestOf } from "../../../lib/transport/rpcs.ts";
@@ -13,8 +15,6 @@ import {
 } from "../../../lib/transport/testing/test-federation.ts";
 import type { TlsIdentity } from "../../../lib/transport/tls-identity.ts";
 import { fedclave } from "../../../proto/generated/fedclave.js";
-import type { RoundKey } from "../../core/round.ts";
-import { UPDATE_HEADER_TYPE } from "../../core/upload-admission.ts";
 import { type RunningCombiner, startCombiner } from "../combiner.ts";
 import { FakeReducer, openRoundOrder } from "./fake-reducer.ts";
 import { modelBytes, type TestUpdate } from "./model.ts";
@@ -205,7 +205,7 @@ export class TestClient {
       exampleCount: update.exampleCount,
       ...changes,
     }).finish();
-    const signature = signDetached(this.key.privateKey, UPDATE_HEADER_TYPE, header);
+    const { signature } = signHeaderBytes(header, this.key);
     return { header, signature };
   }
 

@@ -4,15 +4,10 @@ import { utf8 } from "../../../lib/base/bytes.ts";
 import type { Digest, Name, SessionId, UnixMs } from "../../../lib/base/ids.ts";
 import { digestOf, newSessionId } from "../../../lib/base/ids.ts";
 import { refusal } from "../../../lib/base/refusal.ts";
+import type { RoundKey } from "../../../lib/base/round-key.ts";
 import { type Input, resume, step, wakesAtMs } from "../coordinator.ts";
 import type { CombinerOrder, Coordinator, Effect } from "../draft.ts";
-import {
-  decodeEvent,
-  encodeEvent,
-  type Lease,
-  type LedgerEvent,
-  type RoundKey,
-} from "../events.ts";
+import { decodeEvent, encodeEvent, type Lease, type LedgerEvent } from "../events.ts";
 import { emptyLive } from "../live.ts";
 import { leaseHolder } from "../round.ts";
 import type { SessionSettings } from "../settings.ts";
