@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { refusal } from "../../../lib/base/refusal.ts";
+import { wakesAtMs } from "../coordinator.ts";
 import { COMBINER_GRACE_MS, VALIDATION_TIMEOUT_MS } from "../live.ts";
 import {
   foldedMembers,
@@ -77,6 +78,25 @@ describe("an undisturbed session", () => {
     expect(world.session.status).toBe("finished");
   });
 
+  test("nothing wakes the reducer for a validation that no round waits for", () => {
+    const settings = { ...goodSettings, roundDeadlineMs: 10 * VALIDATION_TIMEOUT_MS };
+    const world = runningWorld(settings);
+    for (const client of range(4)) world.fold(client);
+    for (const index of [0, 1]) world.deliver(index);
+    world.finishMerge();
+    const deadlineMs = world.round?.deadlineMs;
+    world.advance(VALIDATION_TIMEOUT_MS + 1);
+    expect(wakesAtMs(world.coordinator)).toBe(deadlineMs);
+  });
+
+  test("nothing wakes the reducer while a model is being merged", () => {
+    const world = runningWorld();
+    for (const client of range(4)) world.fold(client);
+    for (const index of [0, 1]) world.deliver(index);
+    expect(world.round?.status).toBe("optimizing");
+    expect(wakesAtMs(world.coordinator)).toBeUndefined();
+  });
+
   test("keeps a trail from the newest model to the seed", () => {
     const world = runningWorld();
     world.settle();
@@ -132,6 +152,16 @@ describe("deadlines and quorum", () => {
     const cohort = [...(world.round?.cohort ?? [])].map((member) => world.clients.indexOf(member));
     for (const client of cohort.slice(0, 2)) world.fold(client);
     expect(world.round?.status).toBe("merging");
+  });
+
+  test("a combiner whose first fold comes while the others deliver is asked to close, too", () => {
+    const settings = { ...goodSettings, quorumCount: 1, clientFraction: 0.5, overSelection: 1 };
+    const world = runningWorld(settings);
+    for (const client of [0, 2]) world.fold(client);
+    expect(world.round?.status).toBe("merging");
+    world.fold(1);
+    for (const index of [0, 1]) world.deliver(index);
+    expect(world.round?.status).toBe("optimizing");
   });
 
   test("a combiner that does not deliver its partial is given up after the merge timeout", () => {
@@ -195,6 +225,21 @@ describe("combiners that come and go", () => {
     for (const client of [0, 2]) world.attend(client, 1);
     world.advance(COMBINER_GRACE_MS);
     expect(world.round?.leases.get(world.combiners[1]!.combiner)?.members).toHaveLength(4);
+  });
+
+  test("a lost combiner's lease stays lost to members that moved when the reducer restarts", () => {
+    const world = runningWorld();
+    world.fold(0);
+    world.detach(0);
+    world.advance(COMBINER_GRACE_MS);
+    for (const client of [0, 2]) world.attend(client, 1);
+    world.crash();
+    const leased = [...(world.round?.leases.values() ?? [])].flatMap(({ members }) => members);
+    expect([...leased].sort()).toEqual(world.clients);
+    world.settle();
+    expect(world.merges.map(({ members }) => [...members].sort())).toEqual(
+      range(3).map(() => world.clients),
+    );
   });
 
   test("a partial of a former epoch changes nothing", () => {
