@@ -39,7 +39,7 @@ export async function runWithCrash(crash: Crash, seed = SMALL.seed): Promise<Cra
       if (crashes > 0 || round === undefined || round.foldedCount < crash.folded) return;
       crashes += 1;
       const victim = roles.find((each) => each.role === crash.role);
-      if (victim !== undefined) restarted.push(victim.crash().then(() => victim.restart()));
+      if (victim !== undefined) restarted.push(crashAndRestart(victim));
     },
   });
   await Promise.all(restarted);
@@ -49,6 +49,12 @@ export async function runWithCrash(crash: Crash, seed = SMALL.seed): Promise<Cra
     crashes,
     foldedPerRound: committed.map((round) => round.foldedCount),
   };
+}
+
+/** A session may end, and its processes be stopped, before a role that died in its last round is ready again. */
+async function crashAndRestart(role: RoleProcess): Promise<void> {
+  await role.crash();
+  await role.restart().catch(() => {});
 }
 
 function context(): CommandContext {
