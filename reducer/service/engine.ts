@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../lib/base/clock.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
-import type { Ledger } from "../../lib/storage/ledger.ts";
+import { type Ledger, MAX_EVENTS_PER_APPEND } from "../../lib/storage/ledger.ts";
 import { type Input, step, wakesAtMs } from "../core/coordinator.ts";
 import type { Coordinator, Effect } from "../core/draft.ts";
 import { encodeEvent, type LedgerEvent } from "../core/events.ts";
@@ -46,6 +46,9 @@ type Queued = {
   readonly reject: (error: unknown) => void;
 };
 
+/** A batch takes no further input from here on: one input brings a few events, and an append takes so many. */
+const FULL_BATCH_EVENTS = MAX_EVENTS_PER_APPEND / 2;
+
 type Settled = { readonly queued: Queued; readonly result: unknown };
 
 export function startEngine(parts: EngineParts): Engine {
@@ -74,12 +77,14 @@ export function startEngine(parts: EngineParts): Engine {
   }
 
   async function takeBatch(): Promise<void> {
-    const batch = queue;
-    queue = [];
+    const batch: Queued[] = [];
     const events: LedgerEvent[] = [];
     const effects: Effect[] = [];
     const settled: Settled[] = [];
-    for (const queued of batch) {
+    while (events.length < FULL_BATCH_EVENTS) {
+      const queued = queue.shift();
+      if (queued === undefined) break;
+      batch.push(queued);
       try {
         const { input, result } = queued.decision(coordinator);
         if (input !== undefined) {
