@@ -9,6 +9,7 @@ import { type Coordinator, Draft, type Effect, type StoredModel } from "./draft.
 import type { LedgerEvent } from "./events.ts";
 import {
   type Assignment,
+  attendance,
   COMBINER_GRACE_MS,
   emptyLive,
   withAttendance,
@@ -155,7 +156,8 @@ function take(draft: Draft, input: Input): void {
       return clientsArrived(draft, input.combiner, [input.member]);
     case "client-left":
       draft.live = withAttendance(draft.live, input.combiner, (set) => set.delete(input.member));
-      return;
+      // It may attend elsewhere for a while already, or have been the last one whose validation was awaited.
+      return realignAll(draft);
     case "client-assigned": {
       const assignments = new Map(draft.live.assignments).set(input.member, input.assignment);
       draft.live = { ...draft.live, assignments };
@@ -235,8 +237,17 @@ function detachCombiner(draft: Draft, combiner: Name): void {
 }
 
 function clientsArrived(draft: Draft, combiner: Name, members: readonly Name[]): void {
+  const places = attendance(draft.live);
+  const arrived = members.filter((member) => places.get(member) === combiner);
   for (const sessionId of draft.live.sessions.keys()) {
-    for (const member of members) clientArrived(draft, sessionId, combiner, member);
+    for (const member of arrived) clientArrived(draft, sessionId, combiner, member);
+    advanceSession(draft, sessionId);
+  }
+}
+
+function realignAll(draft: Draft): void {
+  for (const sessionId of draft.live.sessions.keys()) {
+    realign(draft, sessionId);
     advanceSession(draft, sessionId);
   }
 }

@@ -52,13 +52,19 @@ export const COMBINER_GRACE_MS = 5_000;
 /** How long the last model's validation may hold up the end of a session. */
 export const VALIDATION_TIMEOUT_MS = 60_000;
 
-/** Every client that attends an attached combiner, with that combiner, sorted by client. */
+/**
+ * Every client that attends an attached combiner, with that combiner, sorted by client. Where two claim a client, one
+ * has not noticed yet that it left: the one it was assigned to is believed.
+ */
 export function attendance(live: LiveState): ReadonlyMap<Name, Name> {
-  const places: [Name, Name][] = [];
+  const places = new Map<Name, Name>();
   for (const { combiner, attached } of live.combiners.values()) {
-    for (const member of attached?.attending ?? []) places.push([member, combiner]);
+    for (const member of attached?.attending ?? []) {
+      const assigned = live.assignments.get(member)?.combiner;
+      if (!places.has(member) || assigned === combiner) places.set(member, combiner);
+    }
   }
-  return new Map(places.sort(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map([...places].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 export function withAttendance(

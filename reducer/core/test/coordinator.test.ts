@@ -341,6 +341,8 @@ test("a stopped session records why and takes no further event of its round", ()
 const faults: fc.Arbitrary<[(world: World, at: number) => void, number]>[] = [
   (w: World, at: number) => w.attend(at % 4, Math.floor(at / 4) % w.combiners.length),
   (w: World, at: number) => w.leave(at % 4),
+  (w: World, at: number) => w.breakAway(at % 4, Math.floor(at / 4) % w.combiners.length),
+  (w: World, at: number) => w.notice(at % w.combiners.length),
   (w: World, at: number) => w.fold(at % 4),
   (w: World, at: number) => w.fold(at % 4),
   (w: World, at: number) => w.deliver(at % w.combiners.length),

@@ -48,6 +48,8 @@ type SimulatedCombiner = {
   instance: number;
   attached: boolean;
   readonly clients: Set<Name>;
+  /** Clients that went elsewhere without this combiner having noticed. */
+  readonly gone: Set<Name>;
   readonly rounds: Map<SessionId, SimulatedRound>;
   /** What a former process of this combiner was about to deliver when it froze. */
   ghost: SimulatedRound | undefined;
@@ -74,6 +76,7 @@ export class World {
       instance: 0,
       attached: false,
       clients: new Set(),
+      gone: new Set(),
       rounds: new Map(),
       ghost: undefined,
     }));
@@ -113,7 +116,7 @@ export class World {
       spkiDigest: digestOf(utf8(combiner.combiner)),
       instanceId: String(combiner.instance),
       maxClients: 1000,
-      attending: [...combiner.clients],
+      attending: [...combiner.clients, ...combiner.gone],
     });
   }
 
@@ -132,6 +135,7 @@ export class World {
     combiner.ghost = combiner.rounds.get(this.sessionId);
     combiner.rounds.clear();
     combiner.clients.clear();
+    combiner.gone.clear();
   }
 
   attend(client: number, index: number): void {
@@ -139,8 +143,29 @@ export class World {
     for (const each of this.combiners) this.#leave(each, member);
     const combiner = this.combiners[index]!;
     combiner.clients.add(member);
+    combiner.gone.delete(member);
     if (!combiner.attached) return;
+    const assignment = { combiner: combiner.combiner, epoch: 1 };
+    this.#input({ kind: "client-assigned", member, assignment });
     this.#input({ kind: "client-attended", combiner: combiner.combiner, member });
+  }
+
+  /** The client's way to its combiner breaks: it goes elsewhere, and the combiner does not notice before `notice`. */
+  breakAway(client: number, index: number): void {
+    const member = this.clients[client]!;
+    for (const [i, each] of this.combiners.entries()) {
+      if (i !== index && each.clients.delete(member)) each.gone.add(member);
+    }
+    this.attend(client, index);
+  }
+
+  notice(index: number): void {
+    const combiner = this.combiners[index]!;
+    for (const member of [...combiner.gone]) {
+      combiner.gone.delete(member);
+      if (!combiner.attached) continue;
+      this.#input({ kind: "client-left", combiner: combiner.combiner, member });
+    }
   }
 
   leave(client: number): void {
@@ -260,6 +285,7 @@ export class World {
       const before = JSON.stringify([this.ledger.length, this.merges.length]);
       for (const [index, combiner] of this.combiners.entries()) {
         if (!combiner.attached) this.attach(index);
+        this.notice(index);
       }
       for (const [client, member] of this.clients.entries()) {
         const at = this.combiners.some((each) => each.clients.has(member));
