@@ -1,13 +1,11 @@
 /** Who may import whom (STYLE.md): held over every source of the repository. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { checkLayout, type SourceTree } from "./layout/check-layout.ts";
+import { ROOT, readSources } from "./layout/read-sources.ts";
 import { ENCLAVE_PACKAGES, FOLDER_RULES } from "./layout/rules.ts";
 import { scanImports } from "./layout/scan-imports.ts";
-
-const ROOT = path.resolve(import.meta.dirname, "..");
-const NOT_SOURCES = new Set(["node_modules", "dist", "generated", "coverage"]);
 
 test("the repository keeps to the import table", () => {
   const tree = readTree();
@@ -367,17 +365,7 @@ function treeOf(files: readonly [string, string][]): SourceTree {
 }
 
 function readTree(): SourceTree {
-  const files = new Map<string, string>();
-  const visit = (folder: string): void => {
-    for (const entry of readdirSync(path.join(ROOT, folder), { withFileTypes: true })) {
-      if (NOT_SOURCES.has(entry.name) || entry.name.startsWith(".")) continue;
-      const file = path.posix.join(folder, entry.name);
-      if (entry.isDirectory()) visit(file);
-      else files.set(file, file.endsWith(".ts") ? readFileSync(path.join(ROOT, file), "utf8") : "");
-    }
-  };
-  visit("");
-  return { files, ...readPackages() };
+  return { files: readSources(), ...readPackages() };
 }
 
 function readPackages(): Omit<SourceTree, "files"> {
