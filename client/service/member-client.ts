@@ -3,7 +3,13 @@ import { drawJitter } from "../../lib/base/backoff.ts";
 import type { Clock } from "../../lib/base/clock.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
 import type { Randomness } from "../../lib/base/randomness.ts";
-import { CodedError, InvariantError, RefusedError, refusal } from "../../lib/base/refusal.ts";
+import {
+  CodedError,
+  describeRefusals,
+  InvariantError,
+  RefusedError,
+  refusal,
+} from "../../lib/base/refusal.ts";
 import { memberSeed } from "../../lib/federation/seeds.ts";
 import type { UpdateHeader } from "../../lib/federation/update-header.ts";
 import type { Membership } from "../../lib/transport/membership.ts";
@@ -164,7 +170,7 @@ export class MemberClient {
       try {
         const outcome = await trainer.run(this.#request(task), signal);
         const durationMs = clock.untrustedNowMs() - startMs;
-        const refused = outcome.kind === "failed" ? outcome.refusals.map(({ code }) => code) : [];
+        const refused = outcome.kind === "failed" ? describeRefusals(outcome.refusals) : undefined;
         log.info("task.ended", { ...fields, outcome: outcome.kind, durationMs, refused });
         return outcome;
       } finally {

@@ -5,7 +5,13 @@ import { readDataSet } from "../../compute-packages/onnx/data-set.ts";
 import { type OnnxRunner, openRunner } from "../../compute-packages/onnx/runner.ts";
 import { validateUpdate, validateWeight } from "../../lib/aggregation/validate.ts";
 import { type Digest, digestOf } from "../../lib/base/ids.ts";
-import { CodedError, type Refusal, RefusedError, refusal } from "../../lib/base/refusal.ts";
+import {
+  CodedError,
+  type Refusal,
+  RefusedError,
+  refusal,
+  refused,
+} from "../../lib/base/refusal.ts";
 import { trainableLayout } from "../../lib/tensors/layout.ts";
 import { MAX_FILE_BYTES } from "../../lib/tensors/limits.ts";
 import { parseModel } from "../../lib/tensors/safetensors.ts";
@@ -79,7 +85,7 @@ export class TrainerTasks {
     const bytes = this.#data.get(data);
     if (archive === undefined) throw new RefusedError(notHeld("package", packageDigest));
     if (typeof bytes !== "object") {
-      throw new RefusedError(refusal("data-unreadable", bytes ?? "not loaded", "a data file"));
+      throw refused("data-unreadable", bytes ?? "not loaded", "a data file");
     }
     const pkg = readPackage(archive);
     return openRunner(pkg, readDataSet(bytes, pkg.manifest));
@@ -134,4 +140,4 @@ function reasonsOf(error: unknown): readonly Refusal[] {
 
 /** A request says what it needs before it comes; only a restart of the trainer loses that. */
 const notHeld = (what: HeldKind, digest: Digest): Refusal =>
-  refusal(`${what}-not-held`, digest, what);
+  refusal(what === "package" ? "package-not-held" : "model-not-held", digest, what);

@@ -1,7 +1,7 @@
 /** Between the wire and the core: what reducer and combiner say is checked here, whole, before anything acts on it. */
 import { type Digest, digestBytes, digestFromBytes, parseName } from "../../lib/base/ids.ts";
 import { MAX_MODEL_BYTES } from "../../lib/base/limits.ts";
-import { RefusedError } from "../../lib/base/refusal.ts";
+import { type Refusal, RefusedError } from "../../lib/base/refusal.ts";
 import type { RoundKey } from "../../lib/base/round-key.ts";
 import { SEED_BYTES } from "../../lib/federation/seeds.ts";
 import type { ReceivedResponseOf, SentRequestOf } from "../../lib/transport/rpcs.ts";
@@ -82,7 +82,7 @@ export function reportMessage(report: Report): SentRequestOf<"Tasks.Attend"> {
     case "task-started":
       return { taskStarted: { roundKey: report.key } };
     case "task-failed":
-      return { taskFailed: { roundKey: report.key, refusals: [...report.refusals] } };
+      return { taskFailed: { roundKey: report.key, refusals: report.refusals.map(withoutData) } };
     case "validation-report": {
       const { sessionId, round, modelHash, exampleCount, metrics } = report;
       return {
@@ -97,6 +97,10 @@ export function reportMessage(report: Report): SentRequestOf<"Tasks.Attend"> {
     }
   }
 }
+
+/** What was seen of the data, such as its path or the names in it, is the data owner's: only the client's log has it. */
+const withoutData = (reason: Refusal): Refusal =>
+  reason.code.startsWith("data-") ? { ...reason, seen: "", wanted: "" } : reason;
 
 function trainTask(message: fedclave.v1.TrainTask.$Properties): TrainTask {
   const { sessionSeed, proximalMu, limits } = message;

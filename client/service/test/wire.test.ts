@@ -157,6 +157,19 @@ describe("assignments", () => {
   });
 });
 
+test("what a data file holds, or where it lies, stays with its owner", () => {
+  const refusals = [
+    { code: "data-tensor-unknown", seen: "the file holds patients", wanted: "x, y" },
+    { code: "model-mismatch", seen: "1", wanted: "2" },
+  ];
+  expect(reportMessage({ kind: "task-failed", key: roundKey(1), refusals })).toEqual({
+    taskFailed: {
+      roundKey: roundKey(1),
+      refusals: [{ code: "data-tensor-unknown", seen: "", wanted: "" }, refusals[1]],
+    },
+  });
+});
+
 test("a failed task travels with every reason", () => {
   const refusals = [
     { code: "a", seen: "1", wanted: "2" },
