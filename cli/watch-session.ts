@@ -1,7 +1,7 @@
 /** Follows a session on the reducer's stream; a connection that breaks is made again. */
 import type { Clock } from "../lib/base/clock.ts";
-import { delay } from "../lib/transport/delay.ts";
 import type { Connection } from "../lib/transport/connect.ts";
+import { delay } from "../lib/transport/delay.ts";
 import { TransportError } from "../lib/transport/transport-error.ts";
 import { type SessionView, sessionView, withUpdate } from "./views.ts";
 
