@@ -14,7 +14,7 @@ import {
   refusal,
   refused,
 } from "../../lib/base/refusal.ts";
-import { type RoundKey, roundText } from "../../lib/base/round-key.ts";
+import { type RoundKey, roundText, sameRound } from "../../lib/base/round-key.ts";
 import { FederationError } from "../../lib/federation/federation-error.ts";
 import { parsePartialFile } from "../../lib/federation/partial-file.ts";
 import { parseUpdateHeader } from "../../lib/transport/update-header-message.ts";
@@ -56,6 +56,7 @@ export type MergingParts = {
   readonly onFatal: (error: unknown) => void;
 };
 
+/** Holds admitted sums by attempt and combiner, in memory only: a restart asks for them again. */
 export function merging(parts: MergingParts): Merging {
   const { models, log } = parts;
   const held = new Map<string, Map<Name, Held>>();
@@ -67,6 +68,9 @@ export function merging(parts: MergingParts): Merging {
   ): Promise<void> {
     const coordinator = parts.engine().coordinator();
     const { key, leaseEpoch } = offered;
+    // The round moved on while the body came: that says nothing against the combiner, which is asked again.
+    const stale = appraisePartialOffer(offered, combiner, roundOf(coordinator, key));
+    if (stale.length > 0) throw new RefusedError(...stale);
     const result = await appraise(models, coordinator, combiner, offered, body);
     if ("refusals" in result) {
       const { refusals } = result;
@@ -80,6 +84,8 @@ export function merging(parts: MergingParts): Merging {
     held.set(roundText(key), shelf);
     shelf.set(combiner, { leaseEpoch, weightSum: partial.weightSum, sums });
     await parts.engine().submit({ kind: "partial-admitted", key, combiner, partial });
+    const round = roundOf(parts.engine().coordinator(), key);
+    if (round === undefined || !sameRound(round.key, key)) held.delete(roundText(key));
   }
 
   async function merge(key: RoundKey, combiners: readonly Name[]): Promise<void> {
@@ -157,8 +163,6 @@ async function appraise(
 > {
   const round = roundOf(coordinator, offered.key);
   const session = coordinator.state.sessions.get(offered.key.sessionId);
-  const stale = appraisePartialOffer(offered, combiner, round);
-  if (stale.length > 0) return { refusals: stale };
   assertInvariant(round !== undefined && session !== undefined, "an offer that fits has a round");
   const base = await models.model(session.modelHash);
   const read = readPartial(body);
