@@ -6,6 +6,8 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "dist/**", "test/long/**"],
     testTimeout: 30_000,
     maxWorkers: 2,
+    // Native addons and closing listeners may hold a loaded machine's fork for longer than the ten seconds it has.
+    teardownTimeout: 60_000,
     env: { ORT_DISABLE_TELEMETRY: "1" },
   },
 });

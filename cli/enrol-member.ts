@@ -26,8 +26,8 @@ import {
 import { CliError } from "./cli-error.ts";
 
 /** Statements count for this many manifest changes unless something else is asked for. */
-export const DEFAULT_EPOCHS = 10;
-export const PUBLIC_KEY_FILE = "member.pub.pem";
+const DEFAULT_EPOCHS = 10;
+const PUBLIC_KEY_FILE = "member.pub.pem";
 
 export type Enrolment = {
   readonly role: EnrollableRole;

@@ -12,9 +12,9 @@ import { addSessionCommands } from "./commands/session.ts";
 import type { CommandContext } from "./context.ts";
 import { writeLine } from "./output.ts";
 
-export const EXIT_OK = 0;
+const EXIT_OK = 0;
 export const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /**
  * Runs one command line.

@@ -64,6 +64,7 @@ export const newAttendance: Attendance = {
   unreachable: undefined,
 };
 
+/** The reducer named a combiner: connect to it. */
 export function assigned(
   attendance: Attendance,
   assignment: Assignment,
@@ -78,12 +79,14 @@ export function assigned(
   };
 }
 
+/** The reducer could not be asked, or has no combiner: rest and ask again. */
 export function assignFailed(attendance: Attendance, moment: Moment): AttendanceStep {
   return attendance.kind === "assigning"
     ? { attendance: rest(attendance, moment), effects: [] }
     : { attendance, effects: [] };
 }
 
+/** The combiner of this visit knows the member and will push tasks. */
 export function welcomed(attendance: Attendance, { untrustedNowMs }: Moment): Attendance {
   return attendance.kind === "connecting"
     ? {
@@ -120,6 +123,7 @@ export function attendanceTick(attendance: Attendance, moment: Moment): Attendan
   return { ...step, effects: [{ kind: "leave", visit: attendance.visit }, ...step.effects] };
 }
 
+/** When it must be given the time again; undefined while it waits for others. */
 export const attendanceWakesAtMs = (attendance: Attendance): number | undefined =>
   attendance.kind === "resting" || attendance.kind === "connecting"
     ? attendance.untilMs

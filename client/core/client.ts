@@ -61,6 +61,7 @@ export type ClientStep = {
   readonly effects: readonly ClientEffect[];
 };
 
+/** A member that has just joined and attends nowhere. */
 export const newClient: ClientState = {
   attendance: newAttendance,
   work: noWork,

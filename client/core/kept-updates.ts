@@ -70,6 +70,7 @@ export const PASSING_REFUSALS: ReadonlySet<string> = new Set([
   "upload-in-progress",
 ]);
 
+/** Nothing kept, as after every start: updates are not durable. */
 export const noUpdates: KeptUpdates = { bySession: new Map(), upload: undefined, lastUpload: 0 };
 
 /** Keeps a fresh update in place of what its session had; with too many sessions the oldest is given up. */

@@ -40,6 +40,7 @@ export type WorkEffect =
 
 export type WorkStep = { readonly work: Work; readonly effects: readonly WorkEffect[] };
 
+/** Nothing runs and nothing waits. */
 export const noWork: Work = {
   running: undefined,
   validations: new Map(),
@@ -159,6 +160,7 @@ export function workWakesAtMs(work: Work): number | undefined {
   return Math.min(...[...work.trainings.values()].map((each) => each.notBeforeMs));
 }
 
+/** Whether what runs is a training, cancelled or not. */
 export const isTraining = (running: Running | undefined): running is Running & Training =>
   running?.task.kind === "train";
 

@@ -32,6 +32,7 @@ export type HeldInputs = {
   readonly forget: () => void;
 };
 
+/** Starts with nothing held. @param trainer  is told what to hold and what to drop */
 export function trackHeldInputs(trainer: {
   readonly give: (what: HeldKind, digest: Digest, bytes: Uint8Array) => void;
   readonly take: (what: HeldKind, digest: Digest) => void;

@@ -42,6 +42,7 @@ export type MemberClientParts = {
   readonly onWelcome: () => void;
 };
 
+/** One member: the shell around client/core, alive from its joining to its stop. */
 export class MemberClient {
   readonly #parts: MemberClientParts;
   #state: ClientState = newClient;

@@ -19,6 +19,7 @@ export type TaskInputs = {
   readonly hold: (task: Task, combiner: Connection, signal: AbortSignal) => Promise<Release>;
 };
 
+/** Fetches what tasks need from reducer and combiner into the trainer, for all members of the process. */
 export function openTaskInputs(given: {
   readonly home: string;
   readonly reducer: Connection;

@@ -24,8 +24,9 @@ import type {
 } from "./trainer-messages.ts";
 
 /** Packages at work on data, ready for the next round. */
-export const MAX_OPEN_RUNNERS = 64;
+const MAX_OPEN_RUNNERS = 64;
 
+/** What the trainer thread holds and does. One task at a time; its messages are the only way in. */
 export class TrainerTasks {
   readonly #data = new Map<DataId, Uint8Array | string>();
   readonly #held = { package: new Map<Digest, Uint8Array>(), model: new Map<Digest, Uint8Array>() };

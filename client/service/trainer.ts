@@ -18,7 +18,7 @@ import type {
 } from "./trainer-messages.ts";
 
 /** JavaScript's share of the thread; tensors lie outside it. */
-export const TRAINER_LIMITS = { maxOldGenerationSizeMb: 1024, stackSizeMb: 4 };
+const TRAINER_LIMITS = { maxOldGenerationSizeMb: 1024, stackSizeMb: 4 };
 
 export type Trainer = {
   /** Reads a data file, for all tasks of a member. @throws ClientError "data-unreadable" */
@@ -42,7 +42,7 @@ type Pending = {
 };
 
 /** One call of the native runtime cannot be interrupted; a supervisor's patience is not much longer than this. */
-export const CLOSE_PATIENCE_MS = 8_000;
+const CLOSE_PATIENCE_MS = 8_000;
 
 /** @param file  the bundled trainer-worker.ts */
 export function openTrainer(file: string, clock: Clock, log: Log): Trainer {

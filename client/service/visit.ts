@@ -15,7 +15,7 @@ import { ClientError } from "./client-error.ts";
 import { parseTask, reportMessage } from "./wire.ts";
 
 /** Reports that may wait for a combiner that does not read. */
-export const MAX_WAITING_REPORTS = 64;
+const MAX_WAITING_REPORTS = 64;
 
 type Attend = ClientStream<ReceivedResponseOf<"Tasks.Attend">, SentRequestOf<"Tasks.Attend">>;
 

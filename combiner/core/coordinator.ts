@@ -34,6 +34,7 @@ import {
 
 export type Step = { readonly state: CombinerState; readonly effects: readonly Effect[] };
 
+/** The one function of the core: the same state, input and time give the same step. */
 export function step(state: CombinerState, input: Input, untrustedNowMs: UnixMs): Step {
   const draft = new Draft(state, untrustedNowMs);
   take(draft, input);

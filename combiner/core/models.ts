@@ -6,7 +6,7 @@ import { needsTask, outstanding, type RoundState, withGivenUp, withTasked } from
 import { type CombinerState, type HeldModel, KEPT_MODELS } from "./state.ts";
 
 /** Whether clients can be sent to fetch this model. */
-export const modelIsReady = (state: CombinerState, modelHash: Digest): boolean =>
+const modelIsReady = (state: CombinerState, modelHash: Digest): boolean =>
   state.models.get(modelHash)?.status === "ready";
 
 /** Asks the reducer for a model, unless it is here or on its way. */
@@ -33,6 +33,7 @@ export function dropUnneededModels(draft: Draft): void {
   draft.state = { ...draft.state, models };
 }
 
+/** A base model has come whole: rounds and validations that waited for it go out. */
 export function modelReady(draft: Draft, modelHash: Digest, updateSizeBytes: number): void {
   if (draft.state.models.get(modelHash)?.status !== "fetching") return;
   const { stagingBudgetBytes } = draft.state.settings;

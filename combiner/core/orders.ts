@@ -19,6 +19,7 @@ import {
   type Validation,
 } from "./state.ts";
 
+/** Follows an order of the reducer; one that names a past attempt or lease changes nothing. */
 export function takeOrder(draft: Draft, order: Order): void {
   switch (order.kind) {
     case "open-round":

@@ -52,8 +52,8 @@ export type RoundState = {
 /** Uploads of one member that may break their stream's rules or content in one attempt. */
 export const MAX_UPLOAD_FAILURES = 8;
 /** From a failed upload until its member is asked again; doubles with every failure up to the second. */
-export const MIN_RETRY_DELAY_MS = 1_000;
-export const MAX_RETRY_DELAY_MS = 30_000;
+const MIN_RETRY_DELAY_MS = 1_000;
+const MAX_RETRY_DELAY_MS = 30_000;
 
 /** A round the reducer just opened here. */
 export const beginRound = (
@@ -95,6 +95,7 @@ export function renewLease(
 export const outstanding = (round: RoundState): readonly Name[] =>
   [...round.members].filter((member) => isOutstanding(round, member));
 
+/** Whether the round still waits for this member. */
 export const isOutstanding = (round: RoundState, member: Name): boolean =>
   round.members.has(member) && !round.folded.has(member) && !round.gaveUp.has(member);
 
@@ -102,6 +103,7 @@ export const isOutstanding = (round: RoundState, member: Name): boolean =>
 export const needsTask = (round: RoundState, member: Name): boolean =>
   round.status === "open" && isOutstanding(round, member) && !round.tasked.has(member);
 
+/** The members were sent the task on their present streams. */
 export const withTasked = (round: RoundState, members: readonly Name[]): RoundState => ({
   ...round,
   tasked: new Set([...round.tasked, ...members]),
@@ -116,11 +118,13 @@ export function withoutTasked(round: RoundState, member: Name): RoundState {
   return { ...round, tasked, retries: new Map(round.retries).set(member, { failureCount }) };
 }
 
+/** The member's update is in the sums. */
 export const withFold = (round: RoundState, member: Name, update: FoldedUpdate): RoundState => ({
   ...round,
   folded: new Map(round.folded).set(member, update),
 });
 
+/** The member will not deliver in this attempt. */
 export const withGivenUp = (
   round: RoundState,
   member: Name,

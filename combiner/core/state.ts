@@ -72,6 +72,7 @@ export const KEPT_MODELS = 2;
 /** How long the reducer may be away before clients are told to look for another combiner. */
 export const REDUCER_GRACE_MS = 30_000;
 
+/** Nobody attends and the reducer is away: a combiner keeps nothing over a restart. */
 export const initialState = (
   settings: CombinerSettings,
   untrustedNowMs: UnixMs,

@@ -156,8 +156,10 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
 /** Of those, the ones that a member can avoid. */
 const FAULTS_OF_MEMBER: ReadonlySet<string> = new Set(["too-slow", "truncated", "digest-mismatch"]);
 
+/** Whether the same update may be taken when it is sent again. */
 export const isTransient = (refusals: readonly Refusal[]): boolean =>
   refusals.every(({ code }) => TRANSIENT_CODES.has(code));
 
+/** Whether the member, and not this combiner, is why the upload failed. */
 export const isFaultOfMember = (refusals: readonly Refusal[]): boolean =>
   refusals.some(({ code }) => FAULTS_OF_MEMBER.has(code));

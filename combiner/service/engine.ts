@@ -13,6 +13,7 @@ export type Engine = {
   readonly stop: () => void;
 };
 
+/** Runs the core: one input at a time, its effects in order, its timer always set to the next instant it names. */
 export function startEngine(given: {
   readonly state: CombinerState;
   readonly clock: Clock;

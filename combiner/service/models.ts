@@ -39,6 +39,7 @@ const MAX_DOWNLOADS = 16;
 /** Downloads waiting for a place; as many as there can be clients. */
 const MAX_WAITING_DOWNLOADS = 20_000;
 
+/** Fetches base models from the reducer and serves them to clients; each is held once. */
 export function models(given: {
   readonly engine: () => Engine;
   readonly reducer: Connection;

@@ -41,6 +41,7 @@ const PASSING_CODES: ReadonlySet<string> = new Set([
   "shutting-down",
 ]);
 
+/** Delivers partial aggregates to the reducer until they are taken or void. */
 export function partials(given: {
   readonly settings: CombinerSettings;
   readonly sums: RoundSums;
@@ -117,7 +118,7 @@ export function partials(given: {
 }
 
 /** The bytes of a partial aggregate (docs/wire-formats.md): a copy, so that the sums may change while it is sent. */
-export function partialBody(
+function partialBody(
   { federationId, combiner }: Pick<CombinerSettings, "federationId" | "combiner">,
   plan: PartialPlan,
   sums: Pick<RoundSums, "of">,

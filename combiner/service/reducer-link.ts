@@ -28,6 +28,7 @@ const MAX_WAITING_MESSAGES = 16_384;
 const MIN_ATTACH_DELAY_MS = 100;
 const MAX_ATTACH_DELAY_MS = 2_000;
 
+/** Keeps one Attach stream to the reducer, for as long as the combiner runs. */
 export function reducerLink(given: {
   readonly engine: () => Engine;
   readonly reducer: Connection;

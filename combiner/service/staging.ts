@@ -1,5 +1,6 @@
 /** Memory for update bodies on their way: reserved at the grant only, bounded over all, first come first served. */
 
+/** Counts the memory of updates on their way, so that their number cannot exceed it. */
 export class StagingBudget {
   readonly #totalBytes: number;
   #reservedBytes = 0;

@@ -1,6 +1,7 @@
 /** Which gRPC status the combiner's codes travel as; docs/errors.md says what each means. */
 import { type StatusTable, status } from "../../lib/transport/status-table.ts";
 
+/** Rows of the combiner's own codes. */
 export const STATUSES: StatusTable = {
   "hello-missing": status.INVALID_ARGUMENT,
   "wrong-subject": status.INVALID_ARGUMENT,

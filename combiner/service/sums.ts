@@ -24,6 +24,7 @@ export type RoundSums = {
   readonly count: () => number;
 };
 
+/** Holds one grid sum for each open attempt, until it is dropped. */
 export function roundSums(): RoundSums {
   const held = new Map<string, HeldSum>();
   // One dropped sum is kept to be used again: round follows round with the same layout, and memory of this size

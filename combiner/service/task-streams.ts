@@ -30,7 +30,7 @@ export type TaskStreams = {
 /** Tasks that may wait for a client that does not read. */
 export const MAX_WAITING_TASKS = 64;
 /** Messages a client may send before any task and for each one: an honest one sends three at most. */
-export const CLIENT_MESSAGE_ALLOWANCE = 8;
+const CLIENT_MESSAGE_ALLOWANCE = 8;
 /** Streams written to in one turn of the event loop: encoding and TLS take about 30 µs each. */
 const SLICE_COUNT = 64;
 
@@ -42,6 +42,7 @@ type Link = {
   messageAllowance: number;
 };
 
+/** Serves Tasks.Attend: one stream a member, tasks out, what clients say into the core. */
 export function taskStreams(given: {
   readonly engine: () => Engine;
   readonly clock: Clock;

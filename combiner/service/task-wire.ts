@@ -18,6 +18,7 @@ import type { Input, Report, Task } from "../core/state.ts";
 export type TaskMessage = ResponseOf<"Tasks.Attend">;
 export type ClientMessage = RequestOf<"Tasks.Attend">;
 
+/** A task as it travels. */
 export function taskMessage(task: Task): TaskMessage {
   switch (task.kind) {
     case "welcome":

@@ -56,6 +56,7 @@ type CurrentUpload = {
   refusedByCore?: boolean;
 };
 
+/** Serves Transfer.Upload: admitted by the core, staged within the budget, folded whole or not at all. */
 export function uploads(parts: UploadParts): Uploads {
   const { grants, clock, log } = parts;
   const staged = new Map<number, StagedUpdate>();

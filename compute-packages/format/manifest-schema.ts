@@ -100,6 +100,7 @@ const onnx = z.strictObject({
 /** Names that become inputs of one graph; two of a kind could not be told apart there. */
 const RESERVED_NAMES = ["loss", "proximalMu"];
 
+/** Strict: an unknown field is refused, and so is a missing one. */
 export const onnxManifestSchema = z
   .strictObject({
     kind: z.literal("fedclave/compute-package"),

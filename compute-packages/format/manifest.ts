@@ -6,8 +6,9 @@ import { MAX_MANIFEST_BYTES } from "./limits.ts";
 import { describeIssues, onnxManifestSchema } from "./manifest-schema.ts";
 import { PackageError } from "./package-error.ts";
 
+/** Where every package has its manifest. */
 export const MANIFEST_PATH = "fedn.yaml";
-export const MANIFEST_KIND = "fedclave/compute-package";
+const MANIFEST_KIND = "fedclave/compute-package";
 
 /** Element types a training input may have. */
 export type InputDtype = "U8" | "I32" | "I64" | "F32";

@@ -37,7 +37,7 @@ export type DataSet = {
 };
 
 /** Behind an input's name in the file: the examples a model is judged by. */
-export const VALIDATION_SUFFIX = "_validation";
+const VALIDATION_SUFFIX = "_validation";
 
 /** What a zip, and so an .npz, begins with. */
 const ZIP_MAGIC = "PK";

@@ -35,10 +35,6 @@ export const graphHyperparameters = (manifest: OnnxManifest): readonly string[] 
     .filter((name) => !RUNNER_HYPERPARAMETERS.includes(name))
     .sort();
 
-/** State tensor names in the order of a model file: by code units. */
-export const stateNames = (manifest: OnnxManifest): readonly string[] =>
-  Object.keys(manifest.onnx.state).sort();
-
 /** One training step: inputs, masks, state and hyperparameters in; mean loss and next state out. */
 export function stepContract(manifest: OnnxManifest, isProximal: boolean): GraphContract {
   const state = stateValues(manifest);

@@ -3,6 +3,7 @@ import { MIB } from "../../lib/base/limits.ts";
 
 /** One graph file; weights are state, not part of it. */
 export const MAX_GRAPH_BYTES = 16 * MIB;
+/** Nodes of one graph. */
 export const MAX_NODES = 10_000;
 /** Values of a graph that are neither inputs nor made by nodes: small constants. */
 export const MAX_INITIALIZERS = 1024;
@@ -16,6 +17,7 @@ export const MAX_TOTAL_ELEMENTS = 2 ** 30;
 export const MAX_ATTRIBUTE_ENTRIES = 16;
 /** The file format generations and operator sets this build was tested with. */
 export const IR_VERSIONS = { minimum: 8, maximum: 10 } as const;
+/** Operator sets of the default domain that graphs may be written for. */
 export const OPSET_VERSIONS = { minimum: 17, maximum: 17 } as const;
 /** Examples of one data set; indices are int32. */
 export const MAX_EXAMPLES = 2 ** 28;

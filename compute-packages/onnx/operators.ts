@@ -58,6 +58,7 @@ const reducing = (axesFrom: "attribute" | "input"): Operator => ({
   },
 });
 
+/** The allow-list: arity, attributes, dtypes and shape rule of every operator that packages may use. */
 export const OPERATORS = {
   Abs: unary,
   Add: broadcasting(2),

@@ -5,7 +5,7 @@ import { CodedError } from "./refusal.ts";
 export class CertificateError extends CodedError<"unreadable-certificate"> {}
 
 /** Largest certificate that is read; RA-TLS certificates carry a quote of up to 64 KiB. */
-export const MAX_CERTIFICATE_BYTES = 128 * 1024;
+const MAX_CERTIFICATE_BYTES = 128 * 1024;
 
 /**
  * Reads one DER certificate. The only place that may construct an X509Certificate: given DER, that constructor first

@@ -17,6 +17,7 @@ export type UnixMs = number & { readonly brand: "UnixMs" };
 export const ROLES = ["reducer", "combiner", "client", "admin"] as const;
 export type Role = (typeof ROLES)[number];
 
+/** Whether the text names one of the four roles. */
 export const isRole = (text: string): text is Role => (ROLES as readonly string[]).includes(text);
 
 /** The name, or undefined if the text is not [a-z0-9-]{1,63}. */
@@ -26,10 +27,6 @@ export const parseName = (text: string): Name | undefined =>
 /** The session id, or undefined if the text is not 26 base32 characters encoding exactly 128 bits. */
 export const parseSessionId = (text: string): SessionId | undefined =>
   /^[a-z2-7]{25}[aeimquy4]$/.test(text) ? (text as SessionId) : undefined;
-
-/** The federation id, or undefined if the text is not 52 base32 characters encoding exactly 256 bits. */
-export const parseFederationId = (text: string): FederationId | undefined =>
-  /^[a-z2-7]{51}[aq]$/.test(text) ? (text as FederationId) : undefined;
 
 /** The digest, or undefined if the text is not 64 lower-case hex characters. */
 export const parseDigest = (text: string): Digest | undefined =>
@@ -47,5 +44,6 @@ export const digestBytes = (digest: Digest): Uint8Array =>
 export const digestOf = (...parts: readonly Uint8Array[]): Digest =>
   toHex(sha256(...parts)) as Digest;
 
+/** 128 fresh random bits. */
 export const newSessionId = (randomness: Randomness): SessionId =>
   toBase32(randomness.bytes(16)) as SessionId;

@@ -25,7 +25,7 @@ export type SigningKey = {
 };
 
 /** Bytes of a P-256 SubjectPublicKeyInfo with an uncompressed point. */
-export const PUBLIC_KEY_BYTES = 91;
+const PUBLIC_KEY_BYTES = 91;
 /** Bytes of an IEEE P1363 signature: r ‖ s, 32 bytes each, big-endian. */
 export const SIGNATURE_BYTES = 64;
 const MAX_PEM_LENGTH = 4096;

@@ -1,6 +1,7 @@
 /** Every limit that holds in more than one folder, in one place. Folder-local ones are beside their use. */
 
 const KIB = 1024;
+/** Bytes of one mebibyte. */
 export const MIB = 1024 * KIB;
 
 /** One chunk of an upload or download. */

@@ -10,6 +10,7 @@ export type Log = {
   readonly error: (event: string, fields?: LogFields) => void;
 };
 
+/** Drops every event. */
 export const silentLog: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 function ignore(): void {}

@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import type { Log } from "./log.ts";
 
+/** From the most to the least said. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 

@@ -10,7 +10,7 @@ export type Refusal<Code extends string = string> = {
 };
 
 /** Longest `seen` or `wanted` that leaves a process. */
-export const MAX_REFUSAL_TEXT_LENGTH = 256;
+const MAX_REFUSAL_TEXT_LENGTH = 256;
 
 /** Builds a refusal; values are shown as text, cut to 256 characters, control characters replaced. */
 export function refusal<Code extends string>(

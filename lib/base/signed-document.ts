@@ -34,7 +34,7 @@ export type VerifiedDocument = {
   readonly signers: readonly Digest[];
 };
 
-export const MAX_SIGNATURES = 64;
+const MAX_SIGNATURES = 64;
 
 const envelopeSchema = z.strictObject({
   payload: z.string(),

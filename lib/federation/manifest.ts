@@ -39,7 +39,9 @@ export type StatementIssuer = NamedKey & {
   readonly mayEnrol: readonly (OrganizationRole | "admin")[];
 };
 
+/** Admin keys of one manifest. */
 export const MAX_ADMIN_KEYS = 64;
+/** Organizations of one manifest. */
 export const MAX_ORGANIZATIONS = 1000;
 
 const DOCUMENT: DocumentType = {

@@ -10,12 +10,15 @@ const UNIVERSAL = 0x00;
 const CONTEXT_SPECIFIC = 0x80;
 const YEAR_OF_GENERALIZED_TIME = 2050;
 
+/** SEQUENCE of the parts in order. */
 export const sequence = (...items: readonly DerValue[]): DerValue =>
   asn1Writer.create(UNIVERSAL, 16, true, [...items]);
 
+/** SET; the caller sees to its order. */
 export const set = (...items: readonly DerValue[]): DerValue =>
   asn1Writer.create(UNIVERSAL, 17, true, [...items]);
 
+/** BOOLEAN, in DER 00 or ff. */
 export const boolean = (value: boolean): DerValue =>
   primitive(1, Uint8Array.of(value ? 0xff : 0x00));
 
@@ -27,8 +30,10 @@ export const unsignedInteger = (magnitude: Uint8Array): DerValue =>
 export const bitString = (bytes: Uint8Array, unusedBits = 0): DerValue =>
   primitive(3, Uint8Array.of(unusedBits, ...bytes));
 
+/** OCTET STRING. */
 export const octetString = (bytes: Uint8Array): DerValue => primitive(4, bytes);
 
+/** UTF8String. */
 export const utf8String = (text: string): DerValue => primitive(12, Buffer.from(text, "utf8"));
 
 /** [number] EXPLICIT around a value. */

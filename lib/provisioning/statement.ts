@@ -26,6 +26,7 @@ export type UnverifiedStatement = {
   readonly [field in keyof Omit<MemberStatement, "expiryEpoch">]: string;
 } & { readonly expiryEpoch: number };
 
+/** Payload type of a member statement (DSSE). */
 export const STATEMENT_TYPE = "application/vnd.fedclave.member-statement.v1+json";
 /** A statement file; about 800 bytes in practice. */
 export const MAX_STATEMENT_BYTES = 16 * 1024;

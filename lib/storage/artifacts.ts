@@ -98,6 +98,7 @@ export type ArtifactMeter = {
   readonly finish: () => StoredArtifact;
 };
 
+/** Counts and hashes a body as it passes, so that every adapter refuses the same. */
 export function artifactMeter(): ArtifactMeter {
   const hash = createHash("sha256");
   let sizeBytes = 0;

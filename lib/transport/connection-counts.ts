@@ -10,6 +10,7 @@ export type ConnectionPlace = {
   readonly leave: () => void;
 };
 
+/** Who holds how many connections, by address and by key, against ConnectionLimits. */
 export class ConnectionCounts {
   readonly #limits: ConnectionLimits;
   readonly #counts = new Map<string, number>();

@@ -11,6 +11,7 @@ import { assertInvariant } from "../base/refusal.ts";
  */
 export type FirstContact = (socket: TLSSocket, end: "listener" | "connector") => Promise<void>;
 
+/** Nothing between TLS and HTTP/2: peers are known by their certificates alone. */
 export const plainFirstContact: FirstContact = async () => {};
 
 /**

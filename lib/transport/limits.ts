@@ -54,6 +54,7 @@ export type ConnectionLimits = {
   readonly perMember: number;
 };
 
+/** What listeners hold where a test does not say otherwise. */
 export const CONNECTION_LIMITS: ConnectionLimits = {
   total: 20_000,
   unverified: 1024,

@@ -34,9 +34,11 @@ export class MemberHomeError extends CodedError<
   | "wrong-role"
 > {}
 
+/** PKCS#8 PEM, mode 600. */
 export const MEMBER_KEY_FILE = "member.key.pem";
+/** The organization's signed statement. */
 export const STATEMENT_FILE = "statement.json";
-export const DESCRIPTOR_FILE = "federation.json";
+const DESCRIPTOR_FILE = "federation.json";
 
 const GROUP_OR_OTHERS = 0o077;
 

@@ -31,6 +31,7 @@ export type Peer = MemberPeer | JoiningPeer;
 /** Who may call an rpc. */
 export type Caller = Role | "joining";
 
+/** What a peer counts as in the tables of who may call. */
 export const callerOf = (peer: Peer): Caller => (peer.kind === "member" ? peer.role : "joining");
 
 /** The first instant at which the peer's certificate no longer counts; undefined for a joining peer. */

@@ -38,6 +38,7 @@ function rpc<Kind extends RpcKind, Request extends AnyMessage, Response extends 
 const MEMBERS: readonly Caller[] = ["client", "combiner", "admin"];
 const ADMIN: readonly Caller[] = ["admin"];
 
+/** Every rpc of fedclave.v1: how it streams, and who may call it. */
 export const RPCS = {
   "Provisioning.Join": rpc("unary", v1.JoinRequest, v1.JoinResponse, ["joining", ...MEMBERS]),
   "Assignments.Assign": rpc("unary", v1.AssignRequest, v1.Assignment, ["client"]),
@@ -59,6 +60,7 @@ export const RPCS = {
 
 type Rpcs = typeof RPCS;
 export type RpcName = keyof Rpcs;
+/** Names of all rpcs, "Service.Method". */
 export const RPC_NAMES = Object.keys(RPCS) as readonly RpcName[];
 
 /** Names of the rpcs of one kind. */

@@ -140,7 +140,7 @@ export type LedgerEvent =
   | SessionEnded;
 
 /** Of every event so far; an upcaster is added here before it rises. */
-export const EVENT_VERSION = 1;
+const EVENT_VERSION = 1;
 
 const EVENT_KINDS: ReadonlySet<string> = new Set<LedgerEvent["kind"]>([
   "federation-founded",

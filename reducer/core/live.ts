@@ -41,6 +41,7 @@ export type LiveState = {
   readonly sessions: ReadonlyMap<SessionId, LiveSession>;
 };
 
+/** What is known of others after a start: nothing, until they attach and report. */
 export const emptyLive: LiveState = {
   combiners: new Map(),
   assignments: new Map(),
@@ -67,6 +68,7 @@ export function attendance(live: LiveState): ReadonlyMap<Name, Name> {
   return new Map([...places].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Changes who attends a combiner; nothing if it is not attached. */
 export function withAttendance(
   live: LiveState,
   combiner: Name,
@@ -79,16 +81,19 @@ export function withAttendance(
   return withCombiner(live, { ...before, attached: { ...before.attached, attending } });
 }
 
+/** Replaces what is known of a combiner. */
 export function withCombiner(live: LiveState, combiner: LiveCombiner): LiveState {
   return { ...live, combiners: new Map(live.combiners).set(combiner.combiner, combiner) };
 }
 
+/** Forgets a combiner and who attended it. */
 export function withoutCombiner(live: LiveState, combiner: Name): LiveState {
   const combiners = new Map(live.combiners);
   combiners.delete(combiner);
   return { ...live, combiners };
 }
 
+/** Replaces what is under way in a session. */
 export function withLiveSession(
   live: LiveState,
   sessionId: SessionId,

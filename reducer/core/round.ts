@@ -121,6 +121,7 @@ export function beginRound(
   };
 }
 
+/** Pure: the round after the event, and what is to be done about it. */
 export function stepRound(round: Round, event: RoundEvent, untrustedNowMs: UnixMs): RoundStep {
   if (round.status === "optimizing") return stay(round);
   switch (event.kind) {

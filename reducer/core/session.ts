@@ -149,6 +149,7 @@ export function failRound(draft: Draft, key: RoundKey, reasons: readonly Refusal
   }
 }
 
+/** Records the end; combiners drop what is under way. Final. */
 export function endSession(
   draft: Draft,
   sessionId: SessionId,

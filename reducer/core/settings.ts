@@ -45,9 +45,11 @@ export type SessionGrid = {
   readonly worstRoundingError: number;
 };
 
+/** Rounds of one session. */
 export const MAX_ROUNDS = 100_000;
+/** Attempts at one round. */
 export const MAX_ATTEMPTS = 100;
-export const MAX_ROUND_DEADLINE_MS = 30 * 24 * 3_600_000;
+const MAX_ROUND_DEADLINE_MS = 30 * 24 * 3_600_000;
 
 type Range = { readonly low: number; readonly high: number; readonly integer: boolean };
 

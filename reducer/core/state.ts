@@ -77,6 +77,7 @@ export type FederationState = {
   readonly sessions: ReadonlyMap<SessionId, SessionRecord>;
 };
 
+/** Before the first event of the ledger. */
 export const emptyState: FederationState = {
   members: new Map(),
   packages: new Map(),

@@ -34,7 +34,7 @@ export type AdminParts = {
 };
 
 /** Sessions that may run at one time: each holds sums in the combiners and a model in the reducer. */
-export const MAX_RUNNING_SESSIONS = 8;
+const MAX_RUNNING_SESSIONS = 8;
 /** How often a watcher is told at most; what changes in between arrives as one. */
 const WATCH_INTERVAL_MS = 100;
 
@@ -48,6 +48,7 @@ const pageOf = <T>(all: readonly T[], page: PageMessage): readonly T[] => {
   return all.slice(offset, offset + PAGE_ENTRIES);
 };
 
+/** Handlers of Sessions, Models, Packages and Members. @throws RefusedError for what is unknown or malformed */
 export function adminServices(parts: AdminParts) {
   const { engine } = parts;
 

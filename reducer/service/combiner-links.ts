@@ -31,6 +31,7 @@ export type CombinerLinks = {
   readonly send: (state: FederationState, combiner: Name, order: CombinerOrder) => void;
 };
 
+/** Serves Coordination.Attach: orders out, what combiners say into the core. */
 export function combinerLinks(given: {
   readonly engine: () => Engine;
   readonly clock: Clock;

@@ -51,6 +51,7 @@ const FULL_BATCH_EVENTS = MAX_EVENTS_PER_APPEND / 2;
 
 type Settled = { readonly queued: Queued; readonly result: unknown };
 
+/** Runs the core on its ledger: what a step records is durable before any of its effects is carried out. */
 export function startEngine(parts: EngineParts): Engine {
   const { clock, ledger, log } = parts;
   let coordinator = parts.coordinator;

@@ -26,6 +26,7 @@ export type ModelShelf = {
 /** Of different models: the newest of each running session are asked for again and again. */
 const KEPT_MODELS = 2;
 
+/** Models by hash, the latest used in memory, all of them sealed artifacts. */
 export function modelShelf(artifacts: ArtifactStore): ModelShelf {
   const kept = new Map<Digest, ShelvedModel>();
 

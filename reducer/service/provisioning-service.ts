@@ -21,6 +21,7 @@ export type JoinParts = {
   readonly log: Log;
 };
 
+/** Serves Provisioning.Join. @throws RefusedError with every reason of appraiseJoin and of membership */
 export async function join(
   parts: JoinParts,
   request: RequestOf<"Provisioning.Join">,

@@ -36,6 +36,7 @@ const RENEWAL_POINT = 2 / 3;
 
 type Ports = { readonly clock: Clock; readonly log: Log };
 
+/** Opens the home, replays the ledger, and listens. @throws HomeError | StorageError when the home is not whole */
 export async function startReducer(config: ReducerConfig, ports: Ports): Promise<RunningRole> {
   const { clock, log } = ports;
   const randomness = systemRandomness;

@@ -32,6 +32,7 @@ const LIVE_STATUS = {
   optimizing: RoundStatus.ROUND_STATUS_OPTIMIZING,
 } as const;
 
+/** Roles as the wire numbers them. */
 export const WIRE_ROLES: Readonly<Record<Role, fedclave.v1.Role>> = {
   reducer: fedclave.v1.Role.ROLE_REDUCER,
   combiner: fedclave.v1.Role.ROLE_COMBINER,
@@ -87,6 +88,7 @@ function fitting(rounds: readonly RoundMessage[]): RoundMessage[] {
   return rounds.slice(0, end < 0 ? rounds.length : Math.max(1, end));
 }
 
+/** A model of the trail, for admins. */
 export const modelMessage = (model: ModelRecord): fedclave.v1.Model.$Properties => ({
   modelHash: digestBytes(model.modelHash),
   name: model.name,
@@ -102,6 +104,7 @@ export const modelMessage = (model: ModelRecord): fedclave.v1.Model.$Properties 
       }),
 });
 
+/** A stored package, for admins. */
 export const packageMessage = (record: PackageRecord): fedclave.v1.Package.$Properties => ({
   packageDigest: digestBytes(record.packageDigest),
   name: record.name,

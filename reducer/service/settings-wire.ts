@@ -65,6 +65,7 @@ export function parseSettings(message: SettingsMessage | null | undefined): Sess
   };
 }
 
+/** The settings as parseSettings reads them. */
 export function settingsMessage(settings: SessionSettings): SettingsMessage {
   const { aggregator, hyperparameters, ...rest } = settings;
   return {
@@ -78,6 +79,7 @@ export function settingsMessage(settings: SessionSettings): SettingsMessage {
   };
 }
 
+/** Sorted by name, so that equal settings travel as equal bytes. */
 export const hyperparameterMessages = (
   hyperparameters: Readonly<Record<string, number>>,
 ): { name: string; value: number }[] =>

@@ -37,6 +37,7 @@ export type TransferParts = {
 /** Sums are float64: at most twice a float32 model, or four times a float16 one. */
 const MAX_PARTIAL_BYTES = 4 * MAX_MODEL_BYTES + MAX_PARTIAL_INDEX_BYTES;
 
+/** Handlers of Transfer. @throws RefusedError for what the peer may not send or have */
 export function transferService(parts: TransferParts) {
   const { engine, models, artifacts, clock } = parts;
   const grants = new GrantQueue();

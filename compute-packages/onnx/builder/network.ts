@@ -40,9 +40,12 @@ export type Network = {
 /** Name of the hyperparameter that both builders and manifests use for SGD's step. */
 export const LEARNING_RATE = "learningRate";
 
+/** State tensor of a dense layer, [inputs, outputs]. */
 export const weightName = (layer: DenseLayer): string => `${layer.name}.weight`;
+/** State tensor of a dense layer, [outputs]. */
 export const biasName = (layer: DenseLayer): string => `${layer.name}.bias`;
 
+/** The layers that have state, in order. */
 export const denseLayers = (network: Network): readonly DenseLayer[] =>
   network.layers.filter((layer) => layer.kind === "dense");
 

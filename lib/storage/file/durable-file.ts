@@ -10,6 +10,7 @@ export type FileSystem = Pick<
   "open" | "rename" | "unlink" | "readdir" | "mkdir" | "link"
 >;
 
+/** The file system itself. */
 export const systemFiles: FileSystem = nodeFs;
 
 /** Ending of files that are being written; whoever finds one without knowing its writer may remove it. */

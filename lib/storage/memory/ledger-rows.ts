@@ -4,6 +4,7 @@ import { staleWriter, storeClosed } from "../storage-error.ts";
 /** What the "disk" of memoryRows holds; several may be opened over one, in turn or at once. */
 export type RowMemory = { readonly sealedRows: Uint8Array[] };
 
+/** An empty medium, which may be opened again and again. */
 export const rowMemory = (): RowMemory => ({ sealedRows: [] });
 
 /** Rows that live as long as the process: for tests, and for throw-away federations. */

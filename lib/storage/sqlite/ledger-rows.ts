@@ -5,7 +5,7 @@ import { openSqlite, type SqliteDatabase, type SqliteRow } from "./driver.ts";
 import { describeSqliteFailure } from "./sqlite-failure.ts";
 
 /** Of the tables below; a database of a later version is left alone. */
-export const LEDGER_SCHEMA_VERSION = 1;
+const LEDGER_SCHEMA_VERSION = 1;
 
 /** Rows and bytes held at once while reading; one row may be larger. */
 const PAGE_ROWS = 256;
