@@ -120,6 +120,7 @@ export function resume(state: FederationState, untrustedNowMs: UnixMs): Coordina
   return { state, live };
 }
 
+/** The one function of the core: the same state, input and time give the same step. */
 export function step(coordinator: Coordinator, input: Input, untrustedNowMs: UnixMs): Step {
   const draft = new Draft(coordinator, untrustedNowMs);
   take(draft, input);

@@ -1,7 +1,7 @@
 /** A world around the coordinator in virtual time: combiners and clients that keep the protocol, and may vanish. */
 
 import { utf8 } from "../../../lib/base/bytes.ts";
-import type { Digest, Name, SessionId, UnixMs } from "../../../lib/base/ids.ts";
+import type { Name, SessionId, UnixMs } from "../../../lib/base/ids.ts";
 import { digestOf, newSessionId } from "../../../lib/base/ids.ts";
 import { refusal } from "../../../lib/base/refusal.ts";
 import type { RoundKey } from "../../../lib/base/round-key.ts";
@@ -388,7 +388,5 @@ export class World {
 }
 
 export const events = (world: World): LedgerEvent[] => world.ledger.map(decodeEvent);
-
-export const modelHashOf = (world: World): Digest => world.session.modelHash;
 
 export const range = (count: number): number[] => [...Array(count).keys()];
