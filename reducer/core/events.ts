@@ -178,6 +178,7 @@ export function decodeEvent(bytes: Uint8Array): LedgerEvent {
       cause,
     });
   }
+  if (json === null) throw new EventError("malformed-event", "a ledger event is null");
   const { version, ...event } = json as { version: number; kind: string };
   if (version !== EVENT_VERSION || !EVENT_KINDS.has(event.kind)) {
     throw new EventError(
