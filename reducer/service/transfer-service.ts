@@ -6,8 +6,10 @@ import type { Digest, Name } from "../../lib/base/ids.ts";
 import { MAX_MODEL_BYTES, MAX_PACKAGE_BYTES } from "../../lib/base/limits.ts";
 import type { Log } from "../../lib/base/log.ts";
 import { type Refusal, RefusedError, refusal } from "../../lib/base/refusal.ts";
+import type { RoundKey } from "../../lib/base/round-key.ts";
 import { MAX_PARTIAL_INDEX_BYTES } from "../../lib/federation/partial-file.ts";
 import type { ArtifactStore } from "../../lib/storage/artifacts.ts";
+import { MAX_HEADER_BYTES } from "../../lib/tensors/limits.ts";
 import { TensorError } from "../../lib/tensors/tensor-error.ts";
 import { bytesSource, type DownloadSource, serveDownload } from "../../lib/transport/download.ts";
 import { GrantQueue } from "../../lib/transport/grants.ts";
@@ -21,6 +23,7 @@ import {
 } from "../../lib/transport/serve-upload.ts";
 import type { MessageWriter } from "../../lib/transport/stream.ts";
 import { needDigest, needName, needRoundKey } from "../../lib/transport/wire-fields.ts";
+import type { FederationState } from "../core/state.ts";
 import type { Engine } from "./engine.ts";
 import type { Merging } from "./merging.ts";
 import type { ModelShelf } from "./model-shelf.ts";
@@ -34,8 +37,10 @@ export type TransferParts = {
   readonly log: Log;
 };
 
-/** Sums are float64: at most twice a float32 model, or four times a float16 one. */
-const MAX_PARTIAL_BYTES = 4 * MAX_MODEL_BYTES + MAX_PARTIAL_INDEX_BYTES;
+/** Bytes in front of the index of a partial, and of padding and length around it. */
+const PARTIAL_FRAME_BYTES = 32;
+/** Of each trainable element. */
+const SUM_BYTES = Float64Array.BYTES_PER_ELEMENT;
 
 /** Handlers of Transfer. @throws RefusedError for what the peer may not send or have */
 export function transferService(parts: TransferParts) {
@@ -102,7 +107,7 @@ function admit(parts: TransferParts, offer: OfferedUpload, peer: MemberPeer): Up
 }
 
 function admitPartial(
-  { partials }: TransferParts,
+  { engine, partials }: TransferParts,
   offer: OfferedUpload,
   combiner: Name,
 ): UploadPlan {
@@ -114,13 +119,22 @@ function admitPartial(
     if (refusals.length > 0) throw new RefusedError(...refusals);
   };
   refuseStale();
-  const plan = inMemory(offer, MAX_PARTIAL_BYTES, (body) => partials.take(offered, combiner, body));
+  const maxBytes = largestPartialBytes(engine.coordinator().state, key);
+  const plan = inMemory(offer, maxBytes, (body) => partials.take(offered, combiner, body));
   return {
     begin: () => {
       refuseStale();
       return plan.begin();
     },
   };
+}
+
+/** What a partial of this session can have: a combiner, whose host is not trusted, must not make us allocate more. */
+function largestPartialBytes({ sessions, models }: FederationState, key: RoundKey): number {
+  const session = sessions.get(key.sessionId);
+  const model = session && models.get(session.modelHash);
+  const sumsBytes = SUM_BYTES * (model?.parameterCount ?? 0) + MAX_HEADER_BYTES;
+  return PARTIAL_FRAME_BYTES + MAX_PARTIAL_INDEX_BYTES + sumsBytes;
 }
 
 /** A body that is collected and then taken whole. */
