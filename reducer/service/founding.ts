@@ -41,10 +41,12 @@ export type FederationHome = {
 
 /** A home that cannot be used; the message says what to do. */
 export class HomeError extends CodedError<
-  "no-manifest" | "manifest-changed" | "authority-lost" | "descriptor-lost"
+  "no-manifest" | "manifest-changed" | "authority-lost" | "ledger-lost" | "descriptor-lost"
 > {}
 
 const AUTHORITY_PURPOSE = "federation-ca";
+/** In the descriptor until the reducer has listened for the first time. */
+const NO_ADDRESS = "unknown:1";
 
 type Opening = { readonly home: string; readonly clock: Clock; readonly randomness: Randomness };
 
@@ -62,12 +64,19 @@ export async function openHome(opening: Opening): Promise<FederationHome> {
   const authorityPath = path.join(stateDir, "authority.sealed");
   const hasAuthority = await exists(authorityPath);
   // The rows are opened first: they keep a second reducer out of this home.
-  const rows = await openSqliteRows(path.join(stateDir, "ledger.db"));
+  const ledgerPath = path.join(stateDir, "ledger.db");
+  const rows = await openSqliteRows(ledgerPath);
   const hasLedger = (await rows.lastSeq()) > 0;
   if (hasLedger && !hasAuthority) {
     throw new HomeError(
       "authority-lost",
       `${authorityPath} is missing, and with it the key of the federation's CA; put it back from a backup`,
+    );
+  }
+  if (hasAuthority && !hasLedger && (await readDescriptor(home)).reducerAddress !== NO_ADDRESS) {
+    throw new HomeError(
+      "ledger-lost",
+      `${ledgerPath} is empty, but this federation has worked before: put ledger.db and ledger.db-wal back from a backup`,
     );
   }
   const sealerOf = (id: FederationId) => localSealer(stateKey, id, randomness);
@@ -152,7 +161,7 @@ async function foundAuthority(
   const untrustedNowMs = clock.untrustedNowMs();
   const authority = createAuthority({ federationId, key, randomness, untrustedNowMs });
   const { caCertificate } = authority;
-  const descriptor = writeDescriptor({ caCertificate, manifestBytes, reducerAddress: "unknown:1" });
+  const descriptor = writeDescriptor({ caCertificate, manifestBytes, reducerAddress: NO_ADDRESS });
   await writeFile(descriptorPath(home), descriptor);
   const sealer = sealerOf(federationId);
   const file = { path: authorityPath, purpose: AUTHORITY_PURPOSE, sealer };

@@ -62,6 +62,16 @@ describe("the home", () => {
     ["another manifest", "manifest-changed", () => federation.writeManifest(2)],
     ["no manifest", "no-manifest", () => rm(path.join(federation.directory, "manifest.json"))],
     [
+      "no ledger",
+      "ledger-lost",
+      () =>
+        Promise.all(
+          ["ledger.db", "ledger.db-wal"].map((file) =>
+            rm(path.join(federation.directory, "state", file), { force: true }),
+          ),
+        ),
+    ],
+    [
       "no CA key",
       "authority-lost",
       () => rm(path.join(federation.directory, "state/authority.sealed")),
