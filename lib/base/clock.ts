@@ -13,13 +13,19 @@ export type Clock = {
 
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** The host's clock, held so that it does not run back, and its timers. */
+/**
+ * The host's clock and its timers. It does not run back, and goes on at the pace of the monotonic clock where the host
+ * sets its clock back: were it to stand still, whatever waits for an instant would wait for all that time.
+ */
 export function systemClock(): Clock {
-  let latest = 0;
+  let latestMs = 0;
+  let readAtMs = performance.now();
   return {
     untrustedNowMs: () => {
-      latest = Math.max(latest, Date.now());
-      return latest as UnixMs;
+      const passedMs = Math.floor(performance.now() - readAtMs);
+      readAtMs += passedMs;
+      latestMs = Math.max(latestMs + passedMs, Date.now());
+      return latestMs as UnixMs;
     },
     after: (delayMs, action) => {
       const timer = setTimeout(action, Math.min(delayMs, MAX_TIMEOUT_MS));
