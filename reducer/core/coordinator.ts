@@ -17,7 +17,7 @@ import {
   withLiveSession,
   withoutCombiner,
 } from "./live.ts";
-import type { AdmittedPartial, Fold } from "./round.ts";
+import type { AdmittedPartial, Fold } from "./round-state.ts";
 import {
   advanceSession,
   clientArrived,

@@ -1,7 +1,7 @@
 /** What the reducer observes and forgets when it stops: who is attached, who attends where, rounds under way. */
 import type { Digest, Name, SessionId, UnixMs } from "../../lib/base/ids.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
-import type { Round } from "./round.ts";
+import type { Round } from "./round-state.ts";
 
 export type LiveCombiner = {
   readonly combiner: Name;

@@ -10,7 +10,7 @@ import {
   verifyUpdateHeader,
 } from "../../lib/federation/update-header.ts";
 import type { CommittedUpdate } from "./events.ts";
-import type { AdmittedPartial, Round } from "./round.ts";
+import type { AdmittedPartial, Round } from "./round-state.ts";
 
 /** A member's header in an index: the signed bytes, and what they say. */
 export type UnverifiedHeader = {

@@ -9,39 +9,22 @@
  */
 import type { Name, UnixMs } from "../../lib/base/ids.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
-import type { RoundKey } from "../../lib/base/round-key.ts";
-import type { CommittedUpdate, Lease } from "./events.ts";
-
-export type Fold = { readonly exampleCount: number; readonly sizeBytes: number };
-
-export type AdmittedPartial = {
-  readonly leaseEpoch: number;
-  readonly weightSum: number;
-  /** Sorted by member. */
-  readonly updates: readonly CommittedUpdate[];
-};
-
-export type Round = {
-  readonly key: RoundKey;
-  readonly status: "training" | "merging" | "optimizing";
-  readonly cohort: ReadonlySet<Name>;
-  readonly wantedCount: number;
-  readonly quorumCount: number;
-  readonly deadlineMs: UnixMs;
-  /** When merging, the instant after which a combiner that has not delivered is given up. */
-  readonly mergeDeadlineMs: UnixMs;
-  readonly leases: ReadonlyMap<Name, Lease>;
-  readonly lastLeaseEpoch: number;
-  /** By combiner, then by member; of its current lease epoch. */
-  readonly folds: ReadonlyMap<Name, ReadonlyMap<Name, Fold>>;
-  /** Members that will not deliver in this attempt, and why. */
-  readonly gaveUp: ReadonlyMap<Name, readonly Refusal[]>;
-  readonly partials: ReadonlyMap<Name, AdmittedPartial>;
-  /** How often a member's lease moved; bounded, or one member could void others' work for ever. */
-  readonly moveCounts: ReadonlyMap<Name, number>;
-  /** How often a combiner's partial was refused. */
-  readonly doubtCounts: ReadonlyMap<Name, number>;
-};
+import type { Lease } from "./events.ts";
+import {
+  type AdmittedPartial,
+  dropWork,
+  type Fold,
+  foldedMembers,
+  isCurrent,
+  leased,
+  leaseHolder,
+  loseCombiner,
+  NO_DEADLINE,
+  type Round,
+  undelivered,
+  withFold,
+  withReport,
+} from "./round-state.ts";
 
 export type RoundEvent =
   | {
@@ -96,31 +79,6 @@ export const MAX_PARTIAL_REFUSALS = 2;
 /** How long a combiner may take to deliver its partial. */
 export const MERGE_TIMEOUT_MS = 300_000;
 
-const NO_DEADLINE = Number.MAX_SAFE_INTEGER as UnixMs;
-
-/** A round whose cohort was just selected. Leases are granted member by member to the combiner each attends. */
-export function beginRound(
-  given: Pick<Round, "key" | "wantedCount" | "quorumCount" | "deadlineMs"> & {
-    readonly cohort: readonly Name[];
-    /** Leases already in the ledger, when a restarted reducer takes the round up again. */
-    readonly leases: ReadonlyMap<Name, Lease>;
-  },
-): Round {
-  const epochs = [...given.leases.values()].map((lease) => lease.leaseEpoch);
-  return {
-    ...given,
-    cohort: new Set(given.cohort),
-    status: "training",
-    mergeDeadlineMs: NO_DEADLINE,
-    lastLeaseEpoch: Math.max(0, ...epochs),
-    folds: new Map(),
-    gaveUp: new Map(),
-    partials: new Map(),
-    moveCounts: new Map(),
-    doubtCounts: new Map(),
-  };
-}
-
 /** Pure: the round after the event, and what is to be done about it. */
 export function stepRound(round: Round, event: RoundEvent, untrustedNowMs: UnixMs): RoundStep {
   if (round.status === "optimizing") return stay(round);
@@ -166,25 +124,6 @@ export function grantLeases(
   return changeLeases(round, members);
 }
 
-/** Members that have folded, each once. */
-export function foldedMembers(round: Round): ReadonlyMap<Name, Fold> {
-  return new Map([...round.folds.values()].flatMap((folds) => [...folds]));
-}
-
-/** The combiner each leased member's update belongs to. */
-export function leaseHolders(round: Pick<Round, "leases">): ReadonlyMap<Name, Name> {
-  const leases = [...round.leases.values()];
-  return new Map(leases.flatMap(({ members, combiner }) => members.map((m) => [m, combiner])));
-}
-
-/** The combiner a member's update belongs to, if it is leased. */
-export function leaseHolder(round: Round, member: Name): Name | undefined {
-  for (const lease of round.leases.values()) {
-    if (lease.members.includes(member)) return lease.combiner;
-  }
-  return undefined;
-}
-
 /** The next instant at which "tick" may change something. */
 export function roundWakesAtMs(round: Round): UnixMs {
   switch (round.status) {
@@ -198,17 +137,6 @@ export function roundWakesAtMs(round: Round): UnixMs {
 }
 
 const stay = (round: Round): RoundStep => ({ round, granted: [], effects: [] });
-
-const leased = (round: Round, combiner: Name): readonly Name[] =>
-  round.leases.get(combiner)?.members ?? [];
-
-const isCurrent = (round: Round, of: { combiner: Name; leaseEpoch: number }): boolean =>
-  round.leases.get(of.combiner)?.leaseEpoch === of.leaseEpoch;
-
-function withFold(round: Round, combiner: Name, member: Name, fold: Fold): Round {
-  const folds = new Map(round.folds.get(combiner)).set(member, fold);
-  return { ...round, folds: new Map(round.folds).set(combiner, folds) };
-}
 
 /** A combiner whose first fold is heard of while the others deliver was not asked to close: it is now. */
 function fold(
@@ -235,15 +163,6 @@ function report(
   const asksAgain = round.status === "merging" && undelivered(step.round).includes(combiner);
   if (!asksAgain || step.round.status !== "merging") return step;
   return { ...step, effects: [...step.effects, { kind: "close-combiner", combiner, leaseEpoch }] };
-}
-
-/** The combiner's own word replaces what was heard before: it alone knows what its sums hold. */
-function withReport(round: Round, combiner: Name, folded: readonly Name[]): Round {
-  const before = round.folds.get(combiner);
-  const members = folded.filter((member) => leased(round, combiner).includes(member));
-  const unknown: Fold = { exampleCount: 0, sizeBytes: 0 };
-  const folds = new Map(members.map((member) => [member, before?.get(member) ?? unknown]));
-  return { ...round, folds: new Map(round.folds).set(combiner, folds) };
 }
 
 function giveUp(
@@ -282,23 +201,8 @@ function restartCombiner(round: Round, combiner: Name): RoundStep {
   return changeLeases(dropWork(round, combiner), new Map([[combiner, new Set(lease.members)]]));
 }
 
-/** Its members are free to be leased elsewhere when they attend there. */
-function loseCombiner(round: Round, combiner: Name): Round {
-  const leases = new Map(round.leases);
-  leases.delete(combiner);
-  return { ...dropWork(round, combiner), leases };
-}
-
 function loseLate(round: Round): Round {
   return undelivered(round).reduce((lost, combiner) => loseCombiner(lost, combiner), round);
-}
-
-function dropWork(round: Round, combiner: Name): Round {
-  const folds = new Map(round.folds);
-  const partials = new Map(round.partials);
-  folds.delete(combiner);
-  partials.delete(combiner);
-  return { ...round, folds, partials, status: "training", mergeDeadlineMs: NO_DEADLINE };
 }
 
 function doubt(round: Round, combiner: Name, untrustedNowMs: UnixMs): RoundStep {
@@ -408,13 +312,6 @@ function settleMerging(round: Round, untrustedNowMs: UnixMs): RoundStep {
   const effect: RoundEffect = { kind: "merge", combiners: [...round.partials.keys()].sort() };
   return { round: { ...round, status: "optimizing" }, granted: [], effects: [effect] };
 }
-
-/** Combiners that hold folded updates and whose partial is not in. */
-const undelivered = (round: Round): readonly Name[] =>
-  [...round.folds]
-    .filter(([combiner, folds]) => folds.size > 0 && !round.partials.has(combiner))
-    .map(([combiner]) => combiner)
-    .sort();
 
 function fail(round: Round, foldedCount: number): RoundStep {
   const reasons = [...round.gaveUp.values()].flat().slice(0, 16);

@@ -6,15 +6,13 @@ import type { Draft, StoredModel } from "./draft.ts";
 import type { Lease } from "./events.ts";
 import { attendance, type LiveSession, VALIDATION_TIMEOUT_MS, withLiveSession } from "./live.ts";
 import {
-  beginRound,
   grantLeases,
-  leaseHolders,
-  type Round,
   type RoundEvent,
   type RoundStep,
   roundWakesAtMs,
   stepRound,
 } from "./round.ts";
+import { beginRound, leaseHolders, type Round } from "./round-state.ts";
 import { selectCohort } from "./selection.ts";
 import type { SessionRecord } from "./state.ts";
 

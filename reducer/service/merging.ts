@@ -26,7 +26,7 @@ import {
   appraisePartialOffer,
   type UnverifiedPartial,
 } from "../core/partial-admission.ts";
-import type { AdmittedPartial, Round } from "../core/round.ts";
+import type { AdmittedPartial, Round } from "../core/round-state.ts";
 import { memberKey, type SessionRecord } from "../core/state.ts";
 import type { Engine } from "./engine.ts";
 import type { ModelShelf } from "./model-shelf.ts";

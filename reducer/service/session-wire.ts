@@ -4,7 +4,7 @@ import type { Refusal } from "../../lib/base/refusal.ts";
 import { fedclave } from "../../proto/generated/fedclave.js";
 import type { Coordinator } from "../core/draft.ts";
 import { attendance } from "../core/live.ts";
-import { foldedMembers, leaseHolders, type Round } from "../core/round.ts";
+import { foldedMembers, leaseHolders, type Round } from "../core/round-state.ts";
 import type {
   MemberRecord,
   ModelRecord,

@@ -3,13 +3,8 @@ import { describe, expect, test } from "vitest";
 import { refusal } from "../../../lib/base/refusal.ts";
 import { wakesAtMs } from "../coordinator.ts";
 import { COMBINER_GRACE_MS, VALIDATION_TIMEOUT_MS } from "../live.ts";
-import {
-  foldedMembers,
-  MAX_LEASE_MOVES,
-  MAX_PARTIAL_REFUSALS,
-  MERGE_TIMEOUT_MS,
-  stepRound,
-} from "../round.ts";
+import { MAX_LEASE_MOVES, MAX_PARTIAL_REFUSALS, MERGE_TIMEOUT_MS, stepRound } from "../round.ts";
+import { foldedMembers } from "../round-state.ts";
 import { modelTrail } from "../state.ts";
 import { events, goodSettings, name, range, World } from "../testing/world.ts";
 

@@ -9,7 +9,8 @@ import {
   type UnverifiedHeader,
   type UnverifiedPartial,
 } from "../partial-admission.ts";
-import { beginRound, type Round, stepRound } from "../round.ts";
+import { stepRound } from "../round.ts";
+import { beginRound, type Round } from "../round-state.ts";
 import { name, World } from "../testing/world.ts";
 
 const key = { sessionId: new World({ combiners: 0, clients: 0 }).sessionId, round: 2, attempt: 1 };

@@ -9,7 +9,7 @@ import { type Input, resume, step, wakesAtMs } from "../coordinator.ts";
 import type { CombinerOrder, Coordinator, Effect } from "../draft.ts";
 import { decodeEvent, encodeEvent, type Lease, type LedgerEvent } from "../events.ts";
 import { emptyLive } from "../live.ts";
-import { leaseHolder } from "../round.ts";
+import { leaseHolder } from "../round-state.ts";
 import type { SessionSettings } from "../settings.ts";
 import { applyEvent, emptyState } from "../state.ts";
 
