@@ -1,6 +1,7 @@
 /** A command's connection to the reducer, as the admin whose home it was given. */
 import path from "node:path";
 import { silentLog } from "../lib/base/log.ts";
+import { ProvisioningError } from "../lib/provisioning/provisioning-error.ts";
 import type { Connection } from "../lib/transport/connect.ts";
 import { MemberHomeError, readMemberHome } from "../lib/transport/member-home.ts";
 import { joinFederation } from "../lib/transport/membership.ts";
@@ -65,6 +66,14 @@ export async function withReducer<T>(
   } catch (error) {
     if (error instanceof CliError) throw error;
     if (signal.aborted) throw new CliError("interrupted", "interrupted");
+    if (error instanceof ProvisioningError) {
+      throw new CliError(
+        "reducer-unreachable",
+        `what answers at ${address} is not the reducer of the federation in ${home} (${error.message}); enrol with ` +
+          "the federation.json of the reducer that runs there, or start the right one",
+        { cause: error },
+      );
+    }
     if (!waiting.signal.aborted && !isUnreachable(error)) throw error;
     throw new CliError(
       "reducer-unreachable",

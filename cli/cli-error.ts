@@ -8,6 +8,7 @@ export class CliError extends CodedError<
   | "usage"
   | "already-exists"
   | "unreadable-file"
+  | "unwritable-file"
   | "not-found"
   | "ambiguous"
   | "not-enrolled"

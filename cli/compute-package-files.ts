@@ -13,7 +13,7 @@ import {
   validateManifest,
 } from "../compute-packages/format/manifest.ts";
 import { CliError } from "./cli-error.ts";
-import { readFileOr } from "./enrol-member.ts";
+import { readFileOr, within } from "./enrol-member.ts";
 
 /** The one example; its graphs are made by a builder, which is in the bundle of the demo. */
 const EXAMPLE = path.join("compute-packages", "examples", "mnist");
@@ -22,8 +22,7 @@ const EXAMPLE = path.join("compute-packages", "examples", "mnist");
  * @param source  the folder, or its fedn.yaml
  * @param bundleDirectory  of this installation, whose own example has a builder in the place of graph files
  * @returns the archive: the manifest in canonical form and every file it names, nothing else
- * @throws CliError "unreadable-file"
- * @throws PackageError if the manifest is not one
+ * @throws CliError "unreadable-file", also if the manifest is not one
  */
 export async function buildPackage(source: string, bundleDirectory: string): Promise<Uint8Array> {
   const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
@@ -50,7 +49,15 @@ const realPath = (file: string): Promise<string | undefined> =>
 async function archiveFolder(folder: string, manifestFile: string): Promise<Uint8Array> {
   const hint = "name a folder with a fedn.yaml in it, or that file";
   const text = Buffer.from(await readFileOr(manifestFile, hint)).toString("utf8");
-  const manifest = validateManifest(readYaml(text, manifestFile));
+  const document = readYaml(text, manifestFile);
+  if (typeof document === "object" && document !== null && "entry_points" in document) {
+    throw new CliError(
+      "unreadable-file",
+      `${manifestFile} has entry_points: FEDn's packages of commands are not run; a package here is ONNX graphs, such ` +
+        "as `fedclave demo files DIR` writes",
+    );
+  }
+  const manifest = within(manifestFile, () => validateManifest(document));
   const files = new Map([[MANIFEST_PATH, manifestBytes(manifest)]]);
   for (const name of filesNamedBy(manifest)) {
     const content = await readFileOr(

@@ -167,11 +167,12 @@ export async function readFileOr(file: string, hint: string): Promise<Uint8Array
   }
 }
 
-/** Names the file in what goes wrong with its content. */
-function within<T>(file: string, read: () => T): T {
+/** Names the file in what goes wrong with its content. @throws CliError "unreadable-file" */
+export function within<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
+    if (cause instanceof CliError) throw cause;
     const why = cause instanceof Error ? cause.message : "it is damaged";
     throw new CliError("unreadable-file", `${file} cannot be used: ${why}`, { cause });
   }

@@ -17,6 +17,7 @@ export type NewFederation = {
 
 export type FederationFiles = {
   readonly directory: string;
+  /** In the reducer's home alone: a copy elsewhere would look like another reducer's home. */
   readonly manifest: string;
   readonly adminKey: string;
   readonly organizationKeys: readonly { readonly organization: Name; readonly file: string }[];
@@ -35,7 +36,7 @@ export function federationFiles(
   const reducerHome = path.join(directory, "reducer");
   return {
     directory,
-    manifest: path.join(directory, "manifest.json"),
+    manifest: path.join(reducerHome, "manifest.json"),
     adminKey: path.join(directory, "admin.key.pem"),
     organizationKeys: organizations.map((organization) => ({
       organization,
@@ -82,7 +83,6 @@ export async function initFederation(
   await writeKey(files.adminKey, adminKey);
   for (const { file, key } of organizations) await writeKey(file, key);
   await writeFile(files.manifest, manifest, { flag: "wx" });
-  await writeFile(path.join(files.reducerHome, "manifest.json"), manifest, { flag: "wx" });
   return files;
 }
 

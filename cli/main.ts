@@ -9,6 +9,9 @@ const stop = new AbortController();
 // A bundle that runs in this process stops by its own handlers; a second signal ends any command at once.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
 
+// Whoever reads has left (`| head`): following a session any further would be for nobody.
+process.stdout.on("error", () => stop.abort());
+
 runProgram(args, {
   ...processOutput(process.env),
   environment: process.env,

@@ -43,7 +43,7 @@ export async function runProgram(
   addModelCommands(program, context);
   addSessionCommands(program, context);
   try {
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync(spellHelp(args), { from: "user" });
     return EXIT_OK;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
@@ -51,6 +51,12 @@ export async function runProgram(
     return error instanceof CliError && error.code === "usage" ? EXIT_USAGE : EXIT_FAILED;
   }
 }
+
+/** "help session start" as "session start --help": commander looks no deeper than the first word. */
+const spellHelp = ([first, ...rest]: readonly string[]): string[] => {
+  if (first === "help" && rest.length > 0) return [...rest, "--help"];
+  return first === undefined ? rest : [first, ...rest];
+};
 
 /** What went wrong, for a person: one line, or one per reason of a refusal. */
 export function failureLines(error: unknown): string[] {

@@ -62,7 +62,13 @@ export const SESSION_OPTIONS: readonly SettingRow[] = [
   row("max-cohort", "maxCohort", "integer", "N", "most clients per round (default: at least 16)"),
   row("round-deadline", "roundDeadline", "number", "SECONDS", "longest round (default: 600)"),
   row("max-attempts", "maxAttempts", "integer", "N", "attempts per round (default: 5)"),
-  row("aggregator", "aggregator", AGGREGATORS, "KIND", "(default: fedavg)"),
+  row(
+    "aggregator",
+    "aggregator",
+    AGGREGATORS,
+    "KIND",
+    `${AGGREGATORS.join(", ")} (default: fedavg)`,
+  ),
   row(
     "server-learning-rate",
     "serverLearningRate",
@@ -73,8 +79,20 @@ export const SESSION_OPTIONS: readonly SettingRow[] = [
   row("beta1", "beta1", "number", "X", "of adaptive kinds (default: 0.9; fedadagrad 0)"),
   row("beta2", "beta2", "number", "X", "of adaptive kinds (default: 0.99)"),
   row("tau", "tau", "number", "X", "of adaptive kinds (default: 0.001)"),
-  row("initial-second-moment", "initialSecondMoment", "number", "X", "(default: tau squared)"),
-  row("bias-correction", "biasCorrection", BIAS_CORRECTIONS, "KIND", "(default: none)"),
+  row(
+    "initial-second-moment",
+    "initialSecondMoment",
+    "number",
+    "X",
+    "of adaptive kinds (default: tau squared)",
+  ),
+  row(
+    "bias-correction",
+    "biasCorrection",
+    BIAS_CORRECTIONS,
+    "KIND",
+    `of adaptive kinds: ${BIAS_CORRECTIONS.join(", ")} (default: none)`,
+  ),
   row("mu", "mu", "number", "X", "FedProx: weight of the proximal term (default: 0)"),
   row("element-bound", "elementBound", "number", "X", "largest change of one weight (default: 8)"),
   row("norm-bound", "normBound", "number", "X", "largest L2 norm of an update (default: none)"),
@@ -121,7 +139,7 @@ export function readHyperparameter(text: string): readonly [name: string, value:
   const match = /^([A-Za-z0-9][A-Za-z0-9_.]{0,63})=(.+)$/.exec(text);
   const value = Number(match?.[2] ?? Number.NaN);
   if (match?.[1] === undefined || !Number.isFinite(value)) {
-    throw usageError(`set: "${text}" is not NAME=NUMBER`);
+    throw usageError(`--set: "${text}" is not NAME=NUMBER`);
   }
   return [match[1], value];
 }

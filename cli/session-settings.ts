@@ -6,9 +6,10 @@ import type { Randomness } from "../lib/base/randomness.ts";
 import { RefusedError } from "../lib/base/refusal.ts";
 import { SEED_BYTES } from "../lib/federation/seeds.ts";
 import { fedclave } from "../proto/generated/fedclave.js";
+import { usageError } from "./cli-error.ts";
 import { nameArgument } from "./enrol-member.ts";
 import { formatCount } from "./rendering/units.ts";
-import type { SessionChoices } from "./session-options.ts";
+import { SESSION_OPTIONS, type SessionChoices } from "./session-options.ts";
 
 export type SettingsMessage = fedclave.v1.SessionSettings.$Properties;
 
@@ -48,7 +49,7 @@ export type SessionGround = {
 
 /**
  * @returns the settings, and what was decided for the person, in sentences
- * @throws CliError "usage" for a name that is none
+ * @throws CliError "usage" for a name that is none, and for what FedAvg would not heed
  */
 export function completeSettings(
   choices: SessionChoices,
@@ -69,7 +70,7 @@ export function completeSettings(
   }
   const settings: SettingsMessage = {
     version: SETTINGS_VERSION,
-    name: nameArgument(choices.name ?? ground.packageName, "name"),
+    name: nameArgument(choices.name ?? ground.packageName, "--name"),
     seedModelHash: digestBytes(ground.seedModelHash),
     packageDigest: digestBytes(ground.packageDigest),
     rounds: choices.rounds ?? DEFAULT_ROUNDS,
@@ -113,10 +114,32 @@ export function largestWeightCap(elementBound: number, maxCohort: number): numbe
   return 1;
 }
 
+/** Choices that only the adaptive aggregators have a use for. */
+const ADAPTIVE: ReadonlySet<keyof SessionChoices> = new Set([
+  "serverLearningRate",
+  "beta1",
+  "beta2",
+  "tau",
+  "initialSecondMoment",
+  "biasCorrection",
+]);
+
+/** @throws CliError "usage" for what FedAvg would not heed */
 function aggregatorOf(choices: SessionChoices): fedclave.v1.Aggregator.$Properties {
   const name = choices.aggregator ?? "fedavg";
   const kind = AGGREGATOR_KINDS[name] ?? AggregatorKind.AGGREGATOR_KIND_UNSPECIFIED;
-  if (name === "fedavg") return { kind };
+  if (name === "fedavg") {
+    const idle = SESSION_OPTIONS.filter(
+      (each) => ADAPTIVE.has(each.key) && choices[each.key] !== undefined,
+    );
+    if (idle.length > 0) {
+      throw usageError(
+        `${idle.map((each) => `--${each.flag}`).join(", ")}: not for fedavg; choose --aggregator fedadam, fedyogi or ` +
+          "fedadagrad",
+      );
+    }
+    return { kind };
+  }
   const tau = choices.tau ?? DEFAULT_TAU;
   return {
     kind,

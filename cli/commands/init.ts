@@ -30,7 +30,11 @@ export function addInitCommand(program: Command, context: CommandContext): void 
       "--organization <name...>",
       "organizations that may enrol clients and combiners (default: organization)",
     )
-    .option("--reducer <host:port>", "where the reducer will listen", DEFAULT_REDUCER)
+    .option(
+      "--reducer <host:port>",
+      "address at which members will reach the reducer",
+      DEFAULT_REDUCER,
+    )
     .option("--json", "one line of JSON")
     .action(async (directory: string, options: Options) => {
       const organizations = (options.organization ?? ["organization"]).map((each) =>
@@ -81,6 +85,8 @@ function nextSteps(files: FederationFiles, reducer: string): string[] {
     "",
     `  fedclave combiner --home ${q(path.join(files.directory, "combiner-1"))} --listen 127.0.0.1:7444`,
     `  fedclave client --home ${q(path.join(files.directory, "client-1"))} --data FILE`,
+    "",
+    "(Without data of your own, `fedclave demo files DIR` writes a package and MNIST.)",
     "",
     "Then upload a package, import a seed model, start a session:",
     "",

@@ -36,12 +36,15 @@ type EnrolOptions = {
 };
 
 export function addMemberCommands(program: Command, context: CommandContext): void {
-  const member = program.command("member").summary("enrol members and see who has joined");
+  const member = program
+    .command("member")
+    .summary("enrol members and see who has joined")
+    .description("Enrol members and see who has joined.");
   addEnrolCommand(member, context);
   member
     .command("key")
     .summary("make a member's key on the member's own machine")
-    .requiredOption("--home <dir>", "the member's home")
+    .requiredOption("--home <dir>", "the member's new home, on this machine")
     .option("--json", "one line of JSON")
     .action(async (options: { home: string; json?: true }) => {
       const { publicKeyFile } = await makeMemberKey(options.home);
@@ -127,13 +130,24 @@ function enrolmentOf(options: EnrolOptions): Enrolment {
   };
 }
 
-/** @throws CliError "already-exists" */
-export async function writeNewFile(file: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Writes a file that a person named; one that is there is kept.
+ * @param flag  how it was named
+ * @throws CliError "already-exists" | "unwritable-file"
+ */
+export async function writeNewFile(
+  file: string,
+  bytes: Uint8Array,
+  flag: "--out" | "--csv" = "--out",
+): Promise<void> {
   await writeFile(file, bytes, { flag: "wx" }).catch((cause: unknown) => {
-    if ((cause as { code?: unknown }).code !== "EEXIST") throw cause;
-    throw new CliError("already-exists", `${file} exists and is kept; name another --out`, {
-      cause,
-    });
+    if ((cause as { code?: unknown }).code === "EEXIST") {
+      throw new CliError("already-exists", `${file} exists and is kept; name another ${flag}`, {
+        cause,
+      });
+    }
+    const why = cause instanceof Error ? cause.message : "no reason given";
+    throw new CliError("unwritable-file", `${file} cannot be written (${why})`, { cause });
   });
 }
 
@@ -190,7 +204,7 @@ export const memberTable = (members: readonly MemberView[]): string[] =>
       { title: "organization" },
       { title: "connected" },
       { title: "at" },
-      { title: "certificate until" },
+      { title: "certificate until (UTC)" },
     ],
     members.map((each) => [
       each.member,
@@ -209,8 +223,8 @@ const memberFields = (each: MemberView): string[] =>
     ["organization", each.organization],
     ["key", shortHash(each.spkiDigest)],
     ["connected", each.connected ? `yes${each.at === undefined ? "" : `, at ${each.at}`}` : "no"],
-    ["first joined", formatInstant(each.firstJoinedAtMs)],
-    ["certificate until", formatInstant(each.certificateExpiresAtMs)],
+    ["first joined", `${formatInstant(each.firstJoinedAtMs)} UTC`],
+    ["certificate until", `${formatInstant(each.certificateExpiresAtMs)} UTC`],
   ]);
 
 const allMembers = (reducer: Connection): Promise<MemberView[]> =>

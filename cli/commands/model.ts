@@ -5,7 +5,7 @@ import type { Connection } from "../../lib/transport/connect.ts";
 import { withReducer } from "../admin-connection.ts";
 import { usageError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
-import { nameArgument, readFileOr } from "../enrol-member.ts";
+import { nameArgument, readFileOr, within } from "../enrol-member.ts";
 import { everyPage } from "../every-page.ts";
 import { MODEL_FORMATS, type ModelFormat, readModelFile, writeModelFile } from "../model-files.ts";
 import { writeJson, writeLine } from "../output.ts";
@@ -20,27 +20,37 @@ import { addReducerOptions, choice, type SharedOptions } from "./options.ts";
 const MODEL_REMEDY = "import one with: fedclave model import FILE --name seed";
 
 export function addModelCommands(program: Command, context: CommandContext): void {
-  const group = program.command("model").summary("import, export and follow models");
+  const group = program
+    .command("model")
+    .summary("import, export and follow models")
+    .description("Import, export and follow models.");
   addReducerOptions(group.command("import").summary("hand a seed model to the reducer"))
     .argument("<file>", ".safetensors, .npz, or the .tgz of a package that brings its seed model")
     .option("--name <name>", "name for people (default: the file's)")
     .action(async (file: string, options: SharedOptions & { name?: string }) => {
       const hint = "name a .safetensors or .npz file, or a package";
-      const model = readModelFile(file, await readFileOr(file, hint));
-      const name = nameArgument(options.name ?? nameOfFile(file), "--name");
-      await withReducer(context, options, (reducer) => uploadModel(context, reducer, model, name));
+      const bytes = await readFileOr(file, hint);
+      const model = within(file, () => readModelFile(file, bytes));
+      const wanted = nameArgument(options.name ?? nameOfFile(file), "--name");
       const modelHash = digestOf(model);
+      const name = await withReducer(context, options, async (reducer) => {
+        await uploadModel(context, reducer, model, wanted);
+        // One that the reducer has held before keeps the name it was given then, if any.
+        const held = (await listModels(reducer)).find((each) => each.modelHash === modelHash);
+        return held === undefined ? wanted : held.name;
+      });
       if (options.json === true) {
         return writeJson(context.stdout, { modelHash, name, sizeBytes: model.byteLength });
       }
+      const known = `The reducer held it already, ${name === undefined ? "without a name" : `as ${name}`}`;
       writeLine(
         context.stdout,
-        `Imported ${name}: ${formatBytes(model.byteLength)}, hash ${modelHash}`,
+        `${name === wanted ? `Imported ${name}` : known}: ${formatBytes(model.byteLength)}, hash ${modelHash}`,
       );
     });
   addReducerOptions(group.command("export").summary("write a model to a file"))
     .argument("<model>", "hash, at least 6 characters of it, name, or latest")
-    .requiredOption("--out <file>")
+    .requiredOption("--out <file>", "a new file")
     .option(
       "--format <format>",
       "npz or safetensors (default: by the file's ending)",
@@ -66,6 +76,7 @@ export function addModelCommands(program: Command, context: CommandContext): voi
     async (options: SharedOptions) => {
       const models = await withReducer(context, options, listModels);
       if (options.json === true) return writeJson(context.stdout, { models });
+      if (models.length === 0) writeLine(context.stderr, `no model yet; ${MODEL_REMEDY}`);
       for (const line of modelTable(models)) writeLine(context.stdout, line);
     },
   );

@@ -3,11 +3,12 @@ import { type ComputePackage, readPackage } from "../../compute-packages/format/
 import { gatePackage } from "../../compute-packages/onnx/gate.ts";
 import { digestOf } from "../../lib/base/ids.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
+import type { Connection } from "../../lib/transport/connect.ts";
 import { withReducer } from "../admin-connection.ts";
 import { CliError } from "../cli-error.ts";
 import { buildPackage } from "../compute-package-files.ts";
 import type { CommandContext } from "../context.ts";
-import { nameArgument, readFileOr } from "../enrol-member.ts";
+import { nameArgument, readFileOr, within } from "../enrol-member.ts";
 import { everyPage } from "../every-page.ts";
 import { paint, writeJson, writeLine } from "../output.ts";
 import { renderFields, renderTable } from "../rendering/table.ts";
@@ -17,10 +18,14 @@ import { type PackageView, packageView } from "../views.ts";
 import { writeNewFile } from "./member.ts";
 import { addReducerOptions, type SharedOptions } from "./options.ts";
 
+export const PACKAGE_REMEDY = "upload one with: fedclave package upload FILE";
 const ARCHIVE_HINT = "name an archive that `fedclave package build` wrote";
 
 export function addPackageCommands(program: Command, context: CommandContext): void {
-  const group = program.command("package").summary("build, inspect and upload compute packages");
+  const group = program
+    .command("package")
+    .summary("build, inspect and upload compute packages")
+    .description("Build, inspect and upload compute packages.");
   group
     .command("build")
     .summary("make the archive of a package")
@@ -36,7 +41,7 @@ export function addPackageCommands(program: Command, context: CommandContext): v
         return writeJson(context.stdout, {
           packageDigest,
           sizeBytes: archive.byteLength,
-          ...options,
+          out: options.out,
         });
       }
       writeLine(
@@ -50,7 +55,8 @@ export function addPackageCommands(program: Command, context: CommandContext): v
     .argument("<file>")
     .option("--json", "one line of JSON")
     .action(async (file: string, options: { json?: true }) => {
-      const pkg = readPackage(await readFileOr(file, ARCHIVE_HINT));
+      const archive = await readFileOr(file, ARCHIVE_HINT);
+      const pkg = within(file, () => readPackage(archive));
       const refusals = gatePackage(pkg);
       if (options.json === true) writeJson(context.stdout, inspection(pkg, refusals));
       else for (const line of describePackage(pkg, refusals)) writeLine(context.stdout, line);
@@ -61,29 +67,26 @@ export function addPackageCommands(program: Command, context: CommandContext): v
     .option("--name <name>", "name for people (default: the package's own)")
     .action(async (file: string, options: SharedOptions & { name?: string }) => {
       const archive = await readFileOr(file, ARCHIVE_HINT);
-      const pkg = readPackage(archive);
+      const pkg = within(file, () => readPackage(archive));
       refuseGated(pkg);
-      const name = nameArgument(options.name ?? pkg.manifest.name, "--name");
-      await withReducer(context, options, (reducer) =>
-        uploadPackage(context, reducer, archive, name),
-      );
+      const wanted = nameArgument(options.name ?? pkg.manifest.name, "--name");
+      const name = await withReducer(context, options, async (reducer) => {
+        await uploadPackage(context, reducer, archive, wanted);
+        // One that the reducer has held before keeps the name it was given then.
+        const held = await listPackages(reducer);
+        return held.find((each) => each.packageDigest === pkg.digest)?.name ?? wanted;
+      });
       if (options.json === true) {
         return writeJson(context.stdout, { packageDigest: pkg.digest, name });
       }
-      writeLine(context.stdout, `Uploaded ${name}, digest ${pkg.digest}`);
+      const done = name === wanted ? `Uploaded ${name}` : `The reducer held it already, as ${name}`;
+      writeLine(context.stdout, `${done}, digest ${pkg.digest}`);
     });
   addReducerOptions(group.command("list").summary("the packages the reducer holds")).action(
     async (options: SharedOptions) => {
-      const packages = await withReducer(
-        context,
-        options,
-        async (reducer) =>
-          await everyPage(async (page) => {
-            const answer = await reducer.unary("Packages.List", page);
-            return { entries: answer.packages.map(packageView), totalCount: answer.totalCount };
-          }),
-      );
+      const packages = await withReducer(context, options, listPackages);
       if (options.json === true) return writeJson(context.stdout, { packages });
+      if (packages.length === 0) writeLine(context.stderr, `no package yet; ${PACKAGE_REMEDY}`);
       for (const line of packageTable(packages)) writeLine(context.stdout, line);
     },
   );
@@ -96,6 +99,12 @@ export function addPackageCommands(program: Command, context: CommandContext): v
     return [...packageLines(pkg), "", `Gate: ${verdict}`, ...refusals.map(refusalLine)];
   }
 }
+
+export const listPackages = async (reducer: Connection): Promise<PackageView[]> =>
+  await everyPage(async (page) => {
+    const answer = await reducer.unary("Packages.List", page);
+    return { entries: answer.packages.map(packageView), totalCount: answer.totalCount };
+  });
 
 const refusalLine = ({ code, seen, wanted }: Refusal): string =>
   `  ${code}: seen ${seen}, wanted ${wanted}`;

@@ -4,7 +4,6 @@ import type { Connection } from "../../lib/transport/connect.ts";
 import { withReducer } from "../admin-connection.ts";
 import { usageError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
-import { everyPage } from "../every-page.ts";
 import { writeJson, writeLine } from "../output.ts";
 import { resolveReference } from "../resolve-reference.ts";
 import {
@@ -15,10 +14,11 @@ import {
   type SessionChoices,
 } from "../session-options.ts";
 import { completeSettings, type SessionGround } from "../session-settings.ts";
-import { packageView, sessionView } from "../views.ts";
+import { sessionView } from "../views.ts";
 import { followToEnd } from "./follow-session.ts";
 import { findSeedModel } from "./model.ts";
 import { addReducerOptions, type SharedOptions } from "./options.ts";
+import { listPackages, PACKAGE_REMEDY } from "./package.ts";
 
 type StartFlags = SharedOptions &
   SessionChoices & { readonly config?: string; readonly watch?: true };
@@ -40,8 +40,8 @@ export function addStartCommand(group: Command, context: CommandContext): void {
       await withReducer(context, flags, async (reducer) => {
         const ground = await findGround(reducer, choices);
         const { settings, notes } = completeSettings(choices, ground, context.randomness);
-        for (const note of notes) writeLine(context.stderr, note);
         const session = sessionView(await reducer.unary("Sessions.Start", { settings }));
+        for (const note of notes) writeLine(context.stderr, note);
         if (flags.watch === true) {
           writeLine(context.stderr, `Started session ${session.sessionId}.`);
           return followToEnd(context, reducer, session.sessionId, flags);
@@ -80,17 +80,14 @@ async function findGround(
   reducer: Connection,
   choices: Pick<SessionChoices, "package" | "model">,
 ): Promise<SessionGround> {
-  const packages = await everyPage(async (page) => {
-    const answer = await reducer.unary("Packages.List", page);
-    return { entries: answer.packages.map(packageView), totalCount: answer.totalCount };
-  });
+  const packages = await listPackages(reducer);
   const candidates = packages.map((each) => ({
     ...each,
     digest: each.packageDigest,
     atMs: each.uploadedAtMs,
   }));
-  const remedy = "upload one with: fedclave package upload FILE";
-  const found = resolveReference(choices.package ?? "latest", candidates, "package", remedy);
+  const wanted = choices.package ?? "latest";
+  const found = resolveReference(wanted, candidates, "package", PACKAGE_REMEDY);
   const model = await findSeedModel(reducer, choices.model);
   return {
     packageDigest: found.packageDigest,

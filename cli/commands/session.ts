@@ -18,10 +18,14 @@ import { writeNewFile } from "./member.ts";
 import { addReducerOptions, type SharedOptions } from "./options.ts";
 import { addStartCommand } from "./session-start.ts";
 
+const NO_SESSION = "no session yet; start one with: fedclave session start";
 const SESSION_HELP = "id, at least 6 characters of it, name, or latest";
 
 export function addSessionCommands(program: Command, context: CommandContext): void {
-  const group = program.command("session").summary("start, watch and stop sessions");
+  const group = program
+    .command("session")
+    .summary("start, watch and stop sessions")
+    .description("Start, watch and stop sessions.");
   addStartCommand(group, context);
   addReducerOptions(group.command("list").summary("all sessions")).action(
     async (options: SharedOptions) => {
@@ -30,6 +34,7 @@ export function addSessionCommands(program: Command, context: CommandContext): v
         const brief = sessions.map(({ roundHistory: _, ...rest }) => rest);
         return writeJson(context.stdout, { sessions: brief });
       }
+      if (sessions.length === 0) writeLine(context.stderr, NO_SESSION);
       for (const line of sessionTable(sessions)) writeLine(context.stdout, line);
     },
   );
@@ -75,7 +80,7 @@ export function addSessionCommands(program: Command, context: CommandContext): v
       const session = await withReducer(context, options, (reducer) => showSession(reducer, text));
       const csv = sessionCsv(session);
       if (options.csv === true) return context.stdout.write(csv);
-      await writeNewFile(options.csv, Buffer.from(csv, "utf8"));
+      await writeNewFile(options.csv, Buffer.from(csv, "utf8"), "--csv");
       const result = { sessionId: session.sessionId, out: options.csv };
       if (options.json === true) return writeJson(context.stdout, result);
       writeLine(context.stdout, `Wrote ${session.roundHistory.length} rounds to ${options.csv}`);
@@ -95,14 +100,17 @@ async function findSession(reducer: Connection, text: string): Promise<{ session
   const newestFirst = sessions.toSorted((a, b) => b.startedAtMs - a.startedAtMs);
   const [newest] = newestFirst;
   if (newest === undefined) {
-    throw new CliError("not-found", "no session yet; start one with: fedclave session start");
+    throw new CliError("not-found", NO_SESSION);
   }
   if (text === "latest") return newest;
   const found =
     newestFirst.find((each) => each.name === text) ??
     newestFirst.find((each) => text.length >= 6 && each.sessionId.startsWith(text));
   if (found === undefined) {
-    throw new CliError("not-found", `no session "${text}"; list them with: fedclave session list`);
+    throw new CliError(
+      "not-found",
+      `no session "${text}"; list them with: fedclave session list, or name the first 6 characters of an id`,
+    );
   }
   return found;
 }

@@ -76,6 +76,7 @@ export function readDemoArguments(
     )
     // The subcommand has options of the same names.
     .enablePositionalOptions()
+    .showHelpAfterError("(add --help for the options)")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => output.stdout.write(text),
@@ -84,6 +85,9 @@ export function readDemoArguments(
   addRunOptions(program).action((flags: DemoFlags) => {
     const { json, ...given } = flags;
     const options = { ...DEFAULT_DEMO_OPTIONS, ...given };
+    if (options.serverLearningRate !== undefined && options.aggregator === "fedavg") {
+      program.error("error: --server-learning-rate is not for fedavg; choose another --aggregator");
+    }
     command = { kind: "run", options, json: json === true };
   });
   addFilesCommand(program).action((directory: string, flags: Partial<ExampleOptions>) => {

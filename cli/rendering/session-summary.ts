@@ -1,4 +1,5 @@
 /** What a session came to, in a few lines. */
+import type { Refusal } from "../../lib/base/refusal.ts";
 import type { RoundView, SessionView } from "../views.ts";
 import { renderFields } from "./table.ts";
 import { counted, formatBytes, formatDuration, formatInstant, formatPercent } from "./units.ts";
@@ -27,7 +28,10 @@ export function summaryLines(session: SessionView, nowMs: number): string[] {
   const loss = validated?.metrics.loss;
   return renderFields([
     ["session", `${session.name}, ${session.sessionId}`],
-    ["status", statusText(session)],
+    ["status", session.status],
+    ...session.reasons.map(
+      (each, index) => [index === 0 ? "because" : "", reasonText(each)] as const,
+    ),
     ["rounds", `${session.committedRounds} of ${session.rounds} committed`],
     ["model", session.modelHash],
     [
@@ -79,12 +83,9 @@ export function settingsLines({
   ]);
 }
 
-function statusText(session: SessionView): string {
-  const why = session.reasons.map(
-    (each) => `${each.code}: seen ${each.seen}, wanted ${each.wanted}`,
-  );
-  return [session.status, ...why].join("; ");
-}
+/** An admin's reason is a sentence already; what they saw and wanted is said of everything else. */
+const reasonText = ({ code, seen, wanted }: Refusal): string =>
+  code === "stopped-by-admin" ? seen : `${code}: seen ${seen}, wanted ${wanted}`;
 
 const validatedText = (round: RoundView | undefined, accuracy: string): string =>
   round === undefined

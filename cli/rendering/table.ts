@@ -40,11 +40,11 @@ export function renderRow(columns: readonly Column[], cells: readonly string[]):
   return padded.join(GAP).trimEnd();
 }
 
-/** "name:  value" lines, values below each other. Fields without a value are left out. */
+/** "name:  value" lines, values below each other. Fields without a value are left out; without a name, they go on. */
 export function renderFields(
   fields: readonly (readonly [name: string, value: string | undefined])[],
 ): string[] {
   const shown = fields.filter(([, value]) => value !== undefined && value !== "");
   const width = Math.max(0, ...shown.map(([name]) => name.length));
-  return shown.map(([name, value]) => `${`${name}:`.padEnd(width + 1)}${GAP}${value}`);
+  return shown.map(([name, value]) => `${(name && `${name}:`).padEnd(width + 1)}${GAP}${value}`);
 }

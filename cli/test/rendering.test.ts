@@ -145,12 +145,17 @@ test("a summary says what a session came to", () => {
     committedRounds: 1,
     modelHash: HASH_B,
     endedAtMs: 74_000,
-    reasons: [{ code: "quorum-not-met", seen: "1", wanted: "2" }],
+    reasons: [
+      { code: "quorum-not-met", seen: "1", wanted: "2" },
+      { code: "stopped-by-admin", seen: "lunch", wanted: "a session that goes on" },
+    ],
     roundHistory: [aRound()],
   });
   expect(summaryLines(session, 0)).toEqual([
     "session:   mnist, prfx5z4pnxoi6vogs5iokvzwi4",
-    "status:    failed; quorum-not-met: seen 1, wanted 2",
+    "status:    failed",
+    "because:   quorum-not-met: seen 1, wanted 2",
+    "           lunch",
     "rounds:    1 of 3 committed",
     `model:     ${HASH_B}`,
     "accuracy:  82.41 % of 10,000 validation examples at 2 clients, after round 1",

@@ -86,6 +86,18 @@ test("adaptive aggregators get the paper's defaults, and what was chosen", () =>
   });
 });
 
+test("what only adaptive aggregators heed is refused with FedAvg", () => {
+  const choices = { beta1: 0.5, biasCorrection: "adam", mu: 0.1 };
+  for (const given of [choices, { ...choices, aggregator: "fedavg" }]) {
+    expect(() => completeSettings(given, ground, randomness)).toThrow(
+      "--beta1, --bias-correction: not for fedavg",
+    );
+  }
+  expect(() =>
+    completeSettings({ ...choices, aggregator: "fedyogi" }, ground, randomness),
+  ).not.toThrow();
+});
+
 test("a seed of 64 hex digits is taken as it is, any other text by its hash", () => {
   expect(toHex(seedOfText(HASH_A))).toBe(HASH_A);
   expect(toHex(seedOfText("1"))).toBe(

@@ -102,6 +102,40 @@ test.each([["--help"], ["session", "start", "--help"], ["--version"]])(
   },
 );
 
+test("help for a command of a group is that command's", async () => {
+  const run = await runCommand(["help", "session", "start"]);
+  expect(run).toEqual(await runCommand(["session", "start", "--help"]));
+  expect([run.status, run.stderr]).toEqual([0, ""]);
+});
+
+test.each<[string, string, string]>([
+  [
+    "of FEDn that runs commands",
+    "entry_points: {}",
+    "has entry_points: FEDn's packages of commands",
+  ],
+  ["without what must be there", "name: a", "fedn.yaml cannot be used: "],
+])("a package %s is refused with its file", async (_what, yaml, message) => {
+  const folder = await mkdtemp(path.join(directory, "package-"));
+  await writeFile(path.join(folder, "fedn.yaml"), yaml);
+  const run = await runCommand(["package", "build", folder, "--out", path.join(folder, "p.tgz")]);
+  expect([run.status, run.stdout]).toEqual([1, ""]);
+  expect(run.stderr).toContain(message);
+  expect(run.stderr).toContain(folder);
+});
+
+test.each<[string, string[]]>([
+  ["a package", ["package", "inspect"]],
+  ["a package to upload", ["package", "upload"]],
+  ["a model", ["model", "import"]],
+])("%s that cannot be read is named", async (_what, args) => {
+  const file = path.join(directory, "damaged.npz");
+  await writeFile(file, "no");
+  const run = await runCommand([...args, file]);
+  expect(run.status).toBe(1);
+  expect(run.stderr).toContain(`fedclave: ${file} cannot be used: `);
+});
+
 test("a command without an enrolled admin says where it looked and how to enrol", async () => {
   const home = path.join(directory, "nobody");
   const run = await runCommand(["session", "list"], { environment: { FEDCLAVE_HOME: home } });

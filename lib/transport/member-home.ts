@@ -58,7 +58,7 @@ export async function readMemberHome(directory: string, role: EnrollableRole): P
   if (claimed !== role || member === undefined || organization === undefined) {
     throw new MemberHomeError(
       "wrong-role",
-      `${directory} holds the statement of a ${claims.role}, not of a ${role}; name the home of a ${role}, ` +
+      `${directory} is enrolled as ${claims.role}, not as ${role}; name another home, ` +
         "or enrol one with `fedclave member enrol`",
     );
   }

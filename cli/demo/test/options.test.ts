@@ -18,6 +18,11 @@ test.each<[string, string[], string]>([
   ["an unknown partition", ["--partition", "random"], "It must be iid or dirichlet:ALPHA"],
   ["a partition without spread", ["--partition", "dirichlet:0"], "It must be iid or dirichlet"],
   ["an unknown aggregator", ["--aggregator", "median"], "It must be fedavg or fedadam"],
+  [
+    "a server learning rate that nothing heeds",
+    ["--server-learning-rate", "0.1"],
+    "--server-learning-rate is not for fedavg",
+  ],
   ["a negative mu", ["--mu", "-1"], "It must be a number from 0."],
   ["no client in a process", ["--clients-per-process", "0"], "from 1 to 64"],
   ["an unknown option", ["--fast"], "unknown option '--fast'"],
