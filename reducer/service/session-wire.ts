@@ -221,7 +221,8 @@ function waitingFor(coordinator: Coordinator, session: SessionRecord): string {
   if (missing <= 0) return "the next selection of clients";
   const combiners = [...live.combiners.values()].filter((each) => each.attached !== undefined);
   const hint = combiners.length === 0 ? "; no combiner is attached, start one first" : "";
-  return `${missing} more clients: ${attending} of ${session.settings.minClients} attend${hint}`;
+  const more = missing === 1 ? "1 more client" : `${missing} more clients`;
+  return `${more}: ${attending} of ${session.settings.minClients} attend${hint}`;
 }
 
 const LISTED = 8;

@@ -79,5 +79,6 @@ test("a session that waits says for how many clients, and never for fewer than n
     return sessionMessage(world.coordinator, world.session, []).waitingFor;
   };
   expect(waiting(1)).toBe("3 more clients: 1 of 4 attend");
+  expect(waiting(3)).toBe("1 more client: 3 of 4 attend");
   expect(waiting(4)).toBe("updates of 4 of 4 clients: client-0, client-1, client-2, client-3");
 });
