@@ -45,7 +45,12 @@ export function combinerLinks(given: {
     const hello = attachInput(combiner, peer.spkiDigest, await stream.read());
     const outbox = new Outbox<OrderMessage>(MAX_WAITING_ORDERS);
     // The newest stream of a combiner is the one that counts; a half-open former one is ended.
-    outboxes.get(combiner)?.close();
+    const former = outboxes.get(combiner);
+    if (former !== undefined) {
+      // Once, after a broken connection; again and again when two processes run on one home.
+      log.warn("combiner.replaced", { combiner, address: hello.address });
+      former.close();
+    }
     outboxes.set(combiner, outbox);
     log.info("combiner.attached", {
       combiner,
