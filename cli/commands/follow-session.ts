@@ -21,12 +21,20 @@ export async function followToEnd(
   const { clock, signal } = context;
   const progress = sessionProgress(options.json === true ? context.stderr : context.stdout, clock);
   let session: SessionView;
+  let isLost = false;
   try {
     session = await watchSession(reducer, sessionId, {
       clock,
       signal,
-      onUpdate: progress.update,
-      onLost: () => writeLine(context.stderr, "lost the reducer; trying to reach it again"),
+      onUpdate: (update) => {
+        isLost = false;
+        progress.update(update);
+      },
+      onLost: () => {
+        // Said once, however many attempts it takes.
+        if (!isLost) writeLine(context.stderr, "lost the reducer; trying to reach it again");
+        isLost = true;
+      },
     });
   } catch (error) {
     if (!signal.aborted) throw error;
