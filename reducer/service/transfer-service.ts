@@ -9,7 +9,9 @@ import { type Refusal, RefusedError, refusal } from "../../lib/base/refusal.ts";
 import type { RoundKey } from "../../lib/base/round-key.ts";
 import { MAX_PARTIAL_INDEX_BYTES } from "../../lib/federation/partial-file.ts";
 import type { ArtifactStore } from "../../lib/storage/artifacts.ts";
+import { firstNonFinite } from "../../lib/tensors/finite.ts";
 import { MAX_HEADER_BYTES } from "../../lib/tensors/limits.ts";
+import { parseModel } from "../../lib/tensors/safetensors.ts";
 import { TensorError } from "../../lib/tensors/tensor-error.ts";
 import { bytesSource, type DownloadSource, serveDownload } from "../../lib/transport/download.ts";
 import { GrantQueue } from "../../lib/transport/grants.ts";
@@ -169,11 +171,8 @@ async function importModel(
   name: Name,
   body: Uint8Array,
 ): Promise<void> {
-  const model = await models.store(body).catch((error) => {
-    if (!(error instanceof TensorError)) throw error;
-    throw new RefusedError(refusal(`model-${error.code}`, error.message, "canonical safetensors"));
-  });
-  const { modelHash, bytes, layout } = model;
+  refuseBadModel(body);
+  const { modelHash, bytes, layout } = await models.store(body);
   await engine.decide(({ state }) => {
     if (state.models.has(modelHash)) return { result: undefined };
     const event = {
@@ -187,6 +186,19 @@ async function importModel(
     return { input: { kind: "record", event }, result: undefined };
   });
   log.info("model.imported", { modelHash, name, sizeBytes: bytes.byteLength });
+}
+
+/** @throws RefusedError "model-…" before anything is stored */
+function refuseBadModel(body: Uint8Array): void {
+  try {
+    const nonFinite = firstNonFinite(body, parseModel(body).layout);
+    if (nonFinite === undefined) return;
+    const wanted = "finite numbers: nothing could be trained from it";
+    throw new RefusedError(refusal("model-non-finite", nonFinite, wanted));
+  } catch (error) {
+    if (!(error instanceof TensorError)) throw error;
+    throw new RefusedError(refusal(`model-${error.code}`, error.message, "canonical safetensors"));
+  }
 }
 
 async function importPackage(

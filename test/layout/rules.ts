@@ -111,7 +111,7 @@ export const FOLDER_RULES: ReadonlyMap<string, FolderRules> = new Map([
       ["@grpc/grpc-js", "protobufjs"],
     ),
   ],
-  ["compute-packages/format", library([BASE], PURE, ["tar-stream", "zod"])],
+  ["compute-packages/format", library([BASE], PURE, ["zod"])],
   [
     "compute-packages/onnx",
     library(

@@ -160,6 +160,13 @@ describe("models", () => {
     expect((await codesOf(importModel(admin, utf8("no model"))))[0]).toMatch(/^model-/);
   });
 
+  test("a model that holds a NaN is refused, and named", async () => {
+    const admin = await federation.join(await federation.enrol("admin", "anna"));
+    const data = new Uint8Array(new Float32Array([1, Number.NaN]).buffer);
+    const body = writeSafetensors([{ name: "w", dtype: "F32", shape: [2], data }]);
+    expect(await codesOf(importModel(admin, body))).toEqual(["model-non-finite"]);
+  });
+
   test("a package that is none is refused", async () => {
     const admin = await federation.join(await federation.enrol("admin", "anna"));
     const body = utf8("no package");
