@@ -44,6 +44,8 @@ const LIBRARY = [
   "lib/tensors",
   "lib/aggregation",
   "lib/attestation",
+  "lib/attestation/attester",
+  "lib/attestation/collateral",
   "lib/federation",
   "lib/provisioning",
   "lib/storage",
@@ -93,10 +95,16 @@ const roleFolders = ROLES.flatMap((role): [string, FolderRules][] => [
 /** By folder; the longest that a path begins with holds. A folder that is not here is not known. */
 export const FOLDER_RULES: ReadonlyMap<string, FolderRules> = new Map([
   [PROTO, library([], [], ["protobufjs"])],
-  [BASE, library([], PURE, ["pino", "zod"])],
+  [BASE, library([], PURE, ["node-forge", "pino", "zod"])],
   ["lib/tensors", library([BASE], PURE, [])],
   ["lib/aggregation", library([BASE, "lib/tensors"], PURE, [])],
-  ["lib/attestation", library([BASE], PURE, ["node-forge", "zod"])],
+  // The verifier: no I/O, no package. What talks to devices and vendors is beside it, and it does not know them.
+  ["lib/attestation", library([BASE], PURE, [])],
+  ["lib/attestation/attester", library([BASE, "lib/attestation"], [...PURE, ...FILES], [])],
+  [
+    "lib/attestation/collateral",
+    library([BASE, "lib/attestation"], [...PURE, ...FILES, "http", "https"], []),
+  ],
   ["lib/federation", library([BASE, "lib/attestation"], PURE, ["jose", "zod"])],
   [
     "lib/provisioning",

@@ -1,0 +1,86 @@
+/** Every reason why evidence is not genuine. Registered with remedies in docs/errors.md. */
+
+/** Certificates of a chain by the part they play. */
+export const CERTIFICATE_PARTS = [
+  "root",
+  "pck-ca",
+  "pck",
+  "tcb-signing",
+  "ark",
+  "ask",
+  "vcek",
+] as const;
+export type CertificatePart = (typeof CERTIFICATE_PARTS)[number];
+
+/** What can be wrong with any of them. */
+export const CERTIFICATE_FAULTS = [
+  "not-yet-valid",
+  "expired",
+  "revoked",
+  "signature-invalid",
+  "issuer-mismatch",
+  "not-a-ca",
+  "is-a-ca",
+  "wrong-name",
+  "wrong-profile",
+] as const;
+export type CertificateFault = (typeof CERTIFICATE_FAULTS)[number];
+
+/** What has dates besides certificates. */
+export const DATED_OBJECTS = ["root-crl", "pck-crl", "ark-crl", "tcb-info", "qe-identity"] as const;
+export type DatedObject = (typeof DATED_OBJECTS)[number];
+
+export const DATED_OBJECT_FAULTS = [
+  "malformed",
+  "not-yet-valid",
+  "expired",
+  "signature-invalid",
+  "issuer-mismatch",
+  "rolled-back",
+  "wrong-tee",
+] as const;
+export type DatedObjectFault = (typeof DATED_OBJECT_FAULTS)[number];
+
+export const OTHER_CODES = [
+  "root-not-trusted",
+  "chain-length",
+  "chain-malformed",
+  "pck-chain-missing",
+  "collateral-missing",
+  "pck-extension-malformed",
+  "pck-ca-differs",
+  "qe-vendor-unknown",
+  "qe-report-signature-invalid",
+  "qe-report-data-mismatch",
+  "qe-debug",
+  "qe-mrsigner-mismatch",
+  "qe-prodid-mismatch",
+  "qe-attributes-mismatch",
+  "qe-miscselect-mismatch",
+  "qe-tcb-level-not-found",
+  "attestation-key-invalid",
+  "quote-signature-invalid",
+  "fmspc-mismatch",
+  "pceid-mismatch",
+  "tcb-level-not-found",
+  "tdx-module-unknown",
+  "tdx-module-mrsigner-mismatch",
+  "tdx-module-attributes-mismatch",
+  "tdx-module-tcb-level-not-found",
+  "snp-product-unknown",
+  "snp-signature-invalid",
+  "snp-signing-key-mismatch",
+  "snp-tcb-mismatch",
+  "snp-chip-id-mismatch",
+  "snp-product-mismatch",
+  "self-signature-invalid",
+  "no-evidence",
+  "several-evidences",
+  "public-key-not-bound",
+  "report-data-mismatch",
+] as const;
+
+export type VerificationCode =
+  | `${CertificatePart}-${CertificateFault}`
+  | `${DatedObject}-${DatedObjectFault}`
+  | (typeof OTHER_CODES)[number];
