@@ -19,7 +19,11 @@ test("trusted folders may use only the packages that DESIGN.md allows inside an 
   expect([...packages].filter((name) => !ENCLAVE_PACKAGES.includes(name))).toEqual([]);
 });
 
-test("no trusted folder but lib/transport may open a socket or start a process", () => {
+test("only lib/transport and the fetching of collateral may open a socket, and nothing a process", () => {
+  const sockets = new Map([
+    ["lib/transport", ["http2", "net", "tls"]],
+    ["lib/attestation/collateral", ["http", "https"]],
+  ]);
   const forbidden = [
     "net",
     "tls",
@@ -34,10 +38,7 @@ test("no trusted folder but lib/transport may open a socket or start a process",
   for (const [folder, { trusted, builtins }] of FOLDER_RULES) {
     if (!trusted) continue;
     const found = builtins.filter((each) => forbidden.includes(each));
-    expect([folder, found]).toEqual([
-      folder,
-      folder === "lib/transport" ? ["http2", "net", "tls"] : [],
-    ]);
+    expect([folder, found]).toEqual([folder, sockets.get(folder) ?? []]);
   }
 });
 
@@ -56,6 +57,8 @@ const good: [string, string][] = [
   ["reducer/core/testing/fake.ts", 'import { stepRound } from "../round.ts";'],
   ["cli/demo/main.ts", 'import { parts } from "../../compute-packages/examples/mnist/parts.ts";'],
   ["bench/main.ts", 'import { fold } from "../lib/aggregation/fold.ts";'],
+  ["lib/base/der-writer.ts", 'import asn1 from "node-forge/lib/asn1.js";'],
+  ["lib/attestation/attester/tsm.ts", 'import { mkdir } from "node:fs/promises";'],
   ["lib/storage/sqlite/driver.ts", 'import Database from "libsql";'],
   ["compute-packages/onnx/runtime.ts", 'import ort from "onnxruntime-node";'],
   ["vitest.config.ts", 'import { defineConfig } from "vitest/config";'],
@@ -267,9 +270,33 @@ test.each<[string, string, string, string]>([
     "unknown-folder",
   ],
   [
-    "node-forge outside its folders",
+    "node-forge outside its folder",
+    "lib/provisioning/a.ts",
+    'import asn1 from "node-forge/lib/asn1.js";',
+    "forbidden-package",
+  ],
+  [
+    "node-forge in a second file",
     "lib/base/a.ts",
     'import asn1 from "node-forge/lib/asn1.js";',
+    "loaded-by-several",
+  ],
+  [
+    "the verifier doing I/O",
+    "lib/attestation/verification/a.ts",
+    'import { readFile } from "node:fs/promises";',
+    "forbidden-builtin",
+  ],
+  [
+    "the verifier knowing who attests",
+    "lib/attestation/verification/a.ts",
+    'import type { Attester } from "../attester/attester.ts";',
+    "forbidden-folder",
+  ],
+  [
+    "the verifier using a package",
+    "lib/attestation/evidence/a.ts",
+    'import * as z from "zod/mini";',
     "forbidden-package",
   ],
   [

@@ -6,6 +6,9 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { readCertificate } from "../base/certificate.ts";
+import { authorityKeyId, subjectKeyId } from "../base/certificate-extensions.ts";
+import { writeCertificate } from "../base/certificate-writer.ts";
+import { curveSigner } from "../base/der-signature.ts";
 import type { FederationId, Name, Role, UnixMs } from "../base/ids.ts";
 import { KeyError, parsePublicKey } from "../base/keys.ts";
 import type { Randomness } from "../base/randomness.ts";
@@ -13,10 +16,10 @@ import { Secret } from "../base/secret.ts";
 import {
   AUTHORITY_LIFETIME_MS,
   AUTHORITY_UNIT,
-  authorityKeyId,
   authorityKeyUsage,
   BACKDATED_MS,
   basicConstraints,
+  certificateName,
   extendedKeyUsage,
   LEAF_LIFETIME_MS,
   leafKeyUsage,
@@ -25,10 +28,8 @@ import {
   memberUnit,
   memberUri,
   ROLE_KEY_USAGE,
-  subjectKeyId,
   uriAlternativeNames,
 } from "./certificate-profile.ts";
-import { writeCertificate } from "./certificate-writer.ts";
 import { ProvisioningError } from "./provisioning-error.ts";
 
 /** Made first: the federation id is a hash over its public half. */
@@ -81,7 +82,7 @@ export function createAuthority(given: {
   readonly untrustedNowMs: UnixMs;
 }): Authority {
   const { federationId, key, randomness, untrustedNowMs } = given;
-  const name = { commonName: federationId, unit: AUTHORITY_UNIT };
+  const name = certificateName(AUTHORITY_UNIT, federationId);
   const caCertificate = writeCertificate(
     {
       serial: newSerial(randomness),
@@ -92,7 +93,7 @@ export function createAuthority(given: {
       publicKeyDer: key.publicKeyDer,
       extensions: [basicConstraints(true), authorityKeyUsage, subjectKeyId(key.publicKeyDer)],
     },
-    key.privateKey,
+    curveSigner(key.privateKey),
   );
   return authorityOf(federationId, key, caCertificate, randomness);
 }
@@ -141,8 +142,8 @@ function authorityOf(
       const leaf = writeCertificate(
         {
           serial: newSerial(randomness),
-          issuer: { commonName: federationId, unit: AUTHORITY_UNIT },
-          subject: { commonName: member, unit: memberUnit(role) },
+          issuer: certificateName(AUTHORITY_UNIT, federationId),
+          subject: certificateName(memberUnit(role), member),
           notBeforeMs: (untrustedNowMs - BACKDATED_MS) as UnixMs,
           notAfterMs,
           publicKeyDer,
@@ -155,7 +156,7 @@ function authorityOf(
             authorityKeyId(key.publicKeyDer),
           ],
         },
-        key.privateKey,
+        curveSigner(key.privateKey),
       );
       return { certificateChain: [leaf, caCertificate], notAfterMs };
     },

@@ -1,16 +1,12 @@
 /** What federation certificates contain (docs/wire-formats.md, "Certificates"): written here, checked by readers. */
-import { createHash } from "node:crypto";
-import type { FederationId, Name, Role } from "../base/ids.ts";
-import type { CertificateExtension } from "./certificate-writer.ts";
+import { basicConstraints as constraints, keyUsage } from "../base/certificate-extensions.ts";
 import {
-  bitString,
-  boolean,
-  implicit,
-  objectIdentifier,
-  octetString,
-  sequence,
-  unsignedInteger,
-} from "./der.ts";
+  type CertificateExtension,
+  type DistinguishedName,
+  NAME_PART,
+} from "../base/certificate-writer.ts";
+import { implicit, objectIdentifier, sequence } from "../base/der-writer.ts";
+import type { FederationId, Name, Role } from "../base/ids.ts";
 
 /** Our arc: the UUID 56007fe0-f025-45cd-8f59-5cfd0215899b under 2.25 (ITU-T X.667), which needs no registration. */
 export const FEDCLAVE_ARC = "2.25.114316201324952294274730669790339631515";
@@ -50,26 +46,21 @@ export const BACKDATED_MS = 5 * 60 * 1000;
 export const memberUri = (federationId: FederationId, role: Role, member: Name): string =>
   `fedclave://${federationId}/${role}/${member}`;
 
+/** Issuer or subject: OU, then CN. */
+export const certificateName = (unit: string, commonName: string): DistinguishedName => [
+  { oid: NAME_PART.unit, text: unit, kind: "utf8" },
+  { oid: NAME_PART.commonName, text: commonName, kind: "utf8" },
+];
+
 /** Critical; an authority may issue leaves only (RFC 5280 §4.2.1.9). */
-export const basicConstraints = (isAuthority: boolean): CertificateExtension => ({
-  oid: "2.5.29.19",
-  critical: true,
-  value: isAuthority ? sequence(boolean(true), unsignedInteger(Uint8Array.of(0))) : sequence(),
-});
+export const basicConstraints = (isAuthority: boolean): CertificateExtension =>
+  constraints(isAuthority ? { pathLength: 0 } : undefined);
 
-/** keyCertSign and cRLSign (bits 5 and 6). */
-export const authorityKeyUsage: CertificateExtension = {
-  oid: "2.5.29.15",
-  critical: true,
-  value: bitString(Uint8Array.of(0b0000_0110), 1),
-};
+/** What an authority's key is for. */
+export const authorityKeyUsage = keyUsage("keyCertSign", "cRLSign");
 
-/** digitalSignature (bit 0). */
-export const leafKeyUsage: CertificateExtension = {
-  oid: "2.5.29.15",
-  critical: true,
-  value: bitString(Uint8Array.of(0b1000_0000), 7),
-};
+/** What a member's key is for. */
+export const leafKeyUsage = keyUsage("digitalSignature");
 
 /** Critical. @param usages  object identifiers, at least one */
 export const extendedKeyUsage = (oids: readonly string[]): CertificateExtension => ({
@@ -84,21 +75,3 @@ export const uriAlternativeNames = (...uris: readonly string[]): CertificateExte
   critical: false,
   value: sequence(...uris.map((uri) => implicit(6, Buffer.from(uri, "latin1")))),
 });
-
-/** First 160 bits of the SHA-256 of the SubjectPublicKeyInfo (RFC 5280 §4.2.1.2 leaves the method open). */
-export const subjectKeyId = (publicKeyDer: Uint8Array): CertificateExtension => ({
-  oid: "2.5.29.14",
-  critical: false,
-  value: octetString(keyId(publicKeyDer)),
-});
-
-/** The issuer's subject key identifier (RFC 5280 §4.2.1.1). */
-export const authorityKeyId = (publicKeyDer: Uint8Array): CertificateExtension => ({
-  oid: "2.5.29.35",
-  critical: false,
-  value: sequence(implicit(0, keyId(publicKeyDer))),
-});
-
-/** First 160 bits of the SHA-256 of the SubjectPublicKeyInfo (RFC 7093 §2, method 4 shortened); a hint, not a check. */
-const keyId = (publicKeyDer: Uint8Array): Uint8Array =>
-  createHash("sha256").update(publicKeyDer).digest().subarray(0, 20);

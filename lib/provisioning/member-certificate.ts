@@ -2,6 +2,8 @@
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { sha256 } from "../base/bytes.ts";
 import { readCertificate } from "../base/certificate.ts";
+import { writeCertificate } from "../base/certificate-writer.ts";
+import { curveSigner } from "../base/der-signature.ts";
 import {
   type Digest,
   type FederationId,
@@ -15,12 +17,12 @@ import { KeyError, publicKeyDer, spkiDigest } from "../base/keys.ts";
 import {
   basicConstraints,
   CLIENT_AUTH,
+  certificateName,
   extendedKeyUsage,
   JOINING_UNIT,
   leafKeyUsage,
   ROLE_KEY_USAGE,
 } from "./certificate-profile.ts";
-import { writeCertificate } from "./certificate-writer.ts";
 import { ProvisioningError } from "./provisioning-error.ts";
 
 export type MemberIdentity = {
@@ -104,7 +106,7 @@ export function joiningKey(
  */
 export function selfSignedIdentity(privateKey: KeyObject): CertifiedKey {
   const der = publicKeyDer(privateKey);
-  const name = { commonName: "joining", unit: JOINING_UNIT };
+  const name = certificateName(JOINING_UNIT, "joining");
   const certificate = writeCertificate(
     {
       // Unique for each key and needs no randomness; the mask keeps it positive and 16 bytes long.
@@ -118,7 +120,7 @@ export function selfSignedIdentity(privateKey: KeyObject): CertifiedKey {
       publicKeyDer: der,
       extensions: [basicConstraints(false), leafKeyUsage, extendedKeyUsage([CLIENT_AUTH])],
     },
-    privateKey,
+    curveSigner(privateKey),
   );
   return { privateKey, certificateChain: [certificate] };
 }

@@ -106,10 +106,7 @@ export const FOLDER_RULES: ReadonlyMap<string, FolderRules> = new Map([
     library([BASE, "lib/attestation"], [...PURE, ...FILES, "http", "https"], []),
   ],
   ["lib/federation", library([BASE, "lib/attestation"], PURE, ["jose", "zod"])],
-  [
-    "lib/provisioning",
-    library([BASE, "lib/attestation"], PURE, ["@hpke/core", "jose", "node-forge", "zod"]),
-  ],
+  ["lib/provisioning", library([BASE, "lib/attestation"], PURE, ["@hpke/core", "jose", "zod"])],
   ["lib/storage", library([BASE], [...PURE, ...FILES], ["aws4fetch", "libsql", "pg"])],
   [
     "lib/transport",
@@ -207,6 +204,7 @@ export const TOP_LEVEL_FOLDERS = [
 /** Native or driver packages that one file alone loads, so that replacing them touches one file. */
 export const ONE_FILE_PACKAGES: ReadonlyMap<string, string> = new Map([
   ["libsql", "lib/storage/sqlite"],
+  ["node-forge", "lib/base"],
   ["onnxruntime-node", "compute-packages/onnx"],
 ]);
 

@@ -18,7 +18,7 @@ export class Checklist<Code extends string = VerificationCode> {
    * @param seen  made only for a claim that does not hold
    * @returns holds
    */
-  require(
+  note(
     holds: boolean,
     code: Code,
     claim: string,

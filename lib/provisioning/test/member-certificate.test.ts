@@ -1,19 +1,20 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
 import { certificatePem, readCertificate } from "../../base/certificate.ts";
+import { implicit, octetString, sequence } from "../../base/der-writer.ts";
 import type { FederationId, Name, Role, UnixMs } from "../../base/ids.ts";
 import { generateSigningKey } from "../../base/keys.ts";
 import { generateAuthorityKey } from "../authority.ts";
 import {
   basicConstraints,
   CLIENT_AUTH,
+  certificateName,
   extendedKeyUsage,
   FEDCLAVE_ARC,
   leafKeyUsage,
   ROLE_KEY_USAGE,
   SERVER_AUTH,
 } from "../certificate-profile.ts";
-import { implicit, octetString, sequence } from "../der.ts";
 import { joiningKey, selfSignedIdentity, verifyMemberCertificate } from "../member-certificate.ts";
 import { ProvisioningError } from "../provisioning-error.ts";
 import { type Deviation, deviatingCertificate } from "../testing/deviating-certificate.ts";
@@ -42,7 +43,7 @@ const deviations: [string, Deviation, string][] = [
   ],
   [
     "signed by the right key under another issuer's name",
-    { fields: { issuer: { commonName: "someone", unit: "else" } } },
+    { fields: { issuer: certificateName("else", "someone") } },
     "not-issued-by-federation",
   ],
   ["that could issue others", { isAuthority: true }, "is-authority"],

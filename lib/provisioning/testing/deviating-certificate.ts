@@ -1,22 +1,23 @@
+import { authorityKeyId, subjectKeyId } from "../../base/certificate-extensions.ts";
+import {
+  type CertificateExtension,
+  type CertificateFields,
+  writeCertificate,
+} from "../../base/certificate-writer.ts";
+import { curveSigner } from "../../base/der-signature.ts";
 import type { UnixMs } from "../../base/ids.ts";
 import { generateSigningKey } from "../../base/keys.ts";
 import type { AuthorityKey } from "../authority.ts";
 import {
   AUTHORITY_UNIT,
-  authorityKeyId,
   authorityKeyUsage,
   basicConstraints,
+  certificateName,
   extendedKeyUsage,
   leafKeyUsage,
   ROLE_KEY_USAGE,
-  subjectKeyId,
   uriAlternativeNames,
 } from "../certificate-profile.ts";
-import {
-  type CertificateExtension,
-  type CertificateFields,
-  writeCertificate,
-} from "../certificate-writer.ts";
 import { TEST_FEDERATION_ID } from "./test-authority.ts";
 
 /** What a deviating authority does differently; whatever is left out is as a good client certificate has it. */
@@ -52,14 +53,14 @@ export function deviatingCertificate(
   return writeCertificate(
     {
       serial: Uint8Array.of(0x40, 1, 2, 3),
-      issuer: { commonName: TEST_FEDERATION_ID, unit: AUTHORITY_UNIT },
-      subject: { commonName: "hospital-a", unit: "fedclave-client" },
+      issuer: certificateName(AUTHORITY_UNIT, TEST_FEDERATION_ID),
+      subject: certificateName("fedclave-client", "hospital-a"),
       notBeforeMs: (nowMs - 1_800_000) as UnixMs,
       notAfterMs: (nowMs + 1_800_000) as UnixMs,
       publicKeyDer,
       extensions: extensions.filter((each) => each !== undefined),
       ...deviation.fields,
     },
-    (deviation.signer ?? authority).privateKey,
+    curveSigner((deviation.signer ?? authority).privateKey),
   );
 }

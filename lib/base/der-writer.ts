@@ -1,8 +1,8 @@
-/** DER values for certificates, written through node-forge's ASN.1 encoder. Nothing here reads DER. */
+/** DER values (X.690), written through node-forge's ASN.1 encoder. Nothing here reads DER. */
 import type { asn1 } from "node-forge";
 import asn1Writer from "node-forge/lib/asn1.js";
-import type { UnixMs } from "../base/ids.ts";
-import { assertInvariant } from "../base/refusal.ts";
+import type { UnixMs } from "./ids.ts";
+import { assertInvariant } from "./refusal.ts";
 
 export type DerValue = asn1.Asn1;
 
@@ -22,9 +22,24 @@ export const set = (...items: readonly DerValue[]): DerValue =>
 export const boolean = (value: boolean): DerValue =>
   primitive(1, Uint8Array.of(value ? 0xff : 0x00));
 
+/** NULL. */
+export const nullValue = (): DerValue => primitive(5, new Uint8Array());
+
 /** A non-negative INTEGER. @param magnitude  big-endian, any leading zeros */
 export const unsignedInteger = (magnitude: Uint8Array): DerValue =>
   primitive(2, Uint8Array.of(0, ...magnitude.subarray(leadingZeros(magnitude))));
+
+/** A non-negative INTEGER. @param value  an integer from 0 */
+export const integer = (value: number | bigint): DerValue => unsignedInteger(magnitudeOf(value));
+
+/** ENUMERATED. @param value  0 to 127 */
+export const enumerated = (value: number): DerValue => {
+  assertInvariant(
+    Number.isInteger(value) && value >= 0 && value < 128,
+    "an enumeration has 128 values at most",
+  );
+  return primitive(10, Uint8Array.of(value));
+};
 
 /** @param unusedBits  0 to 7 low bits of the last byte that do not count */
 export const bitString = (bytes: Uint8Array, unusedBits = 0): DerValue =>
@@ -36,13 +51,29 @@ export const octetString = (bytes: Uint8Array): DerValue => primitive(4, bytes);
 /** UTF8String. */
 export const utf8String = (text: string): DerValue => primitive(12, Buffer.from(text, "utf8"));
 
+/** PrintableString. @param text  letters, digits and ' ( ) + , - . / : = ? and spaces */
+export const printableString = (text: string): DerValue => {
+  assertInvariant(
+    /^[A-Za-z0-9 '()+,./:=?-]*$/.test(text),
+    "a PrintableString holds few characters",
+  );
+  return primitive(19, Buffer.from(text, "latin1"));
+};
+
+/** IA5String. @param text  ASCII */
+export const ia5String = (text: string): DerValue => primitive(22, Buffer.from(text, "latin1"));
+
 /** [number] EXPLICIT around a value. */
 export const explicit = (tag: number, value: DerValue): DerValue =>
   asn1Writer.create(CONTEXT_SPECIFIC, tag, true, [value]);
 
 /** [number] IMPLICIT in place of a primitive type's own tag. */
 export const implicit = (tag: number, bytes: Uint8Array): DerValue =>
-  asn1Writer.create(CONTEXT_SPECIFIC, tag, false, binary(bytes));
+  primitive(CONTEXT_SPECIFIC | tag, bytes);
+
+/** [number] IMPLICIT in place of the tag of a SEQUENCE or SET. */
+export const implicitSequence = (tag: number, ...items: readonly DerValue[]): DerValue =>
+  asn1Writer.create(CONTEXT_SPECIFIC, tag, true, [...items]);
 
 /** @param dotted  arcs of any size: UUID arcs (2.25) have 128 bits, more than node-forge's own encoder holds */
 export function objectIdentifier(dotted: string): DerValue {
@@ -65,15 +96,34 @@ export function time(instantMs: UnixMs): DerValue {
     : primitive(23, Buffer.from(digits.slice(2), "latin1"));
 }
 
+/** A value that is DER already, such as a SubjectPublicKeyInfo. @param der  one value with a one-byte tag */
+export function encoded(der: Uint8Array): DerValue {
+  const [tag = 0, length = 0] = der;
+  const headBytes = length < 0x80 ? 2 : 2 + (length & 0x7f);
+  const value = primitive(tag, der.subarray(headBytes));
+  assertInvariant(Buffer.from(der).equals(toDer(value)), "an encoded value is one value in DER");
+  return value;
+}
+
 /** The encoding of a value. */
 export const toDer = (value: DerValue): Uint8Array =>
   new Uint8Array(Buffer.from(asn1Writer.toDer(value).getBytes(), "latin1"));
 
-const primitive = (type: number, bytes: Uint8Array): DerValue =>
-  asn1Writer.create(UNIVERSAL, type, false, binary(bytes));
+/**
+ * node-forge sets tag class and type together as the first byte. All of it is passed as the type, because it would
+ * take whatever is numbered 2 in another class for an INTEGER, and drop a leading zero.
+ */
+const primitive = (firstByte: number, bytes: Uint8Array): DerValue =>
+  asn1Writer.create(UNIVERSAL, firstByte, false, binary(bytes));
 
 /** node-forge holds bytes as characters 0 to 255. */
 const binary = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
+
+function magnitudeOf(value: number | bigint): Uint8Array {
+  assertInvariant(value >= 0, "integers here are not negative");
+  const hex = BigInt(value).toString(16);
+  return Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
+}
 
 function leadingZeros(bytes: Uint8Array): number {
   const index = bytes.findIndex((byte) => byte !== 0);
