@@ -4,7 +4,13 @@ import {
   bitString,
   boolean,
   type DerValue,
+  encoded,
+  enumerated,
+  implicit,
+  integer,
+  nullValue,
   objectIdentifier,
+  printableString,
   sequence,
   time,
   toDer,
@@ -21,6 +27,13 @@ test.each<[string, DerValue, string]>([
   ["an integer with its top bit set", unsignedInteger(Uint8Array.of(0x80)), "02020080"],
   ["an integer with leading zeros", unsignedInteger(Uint8Array.of(0, 0, 5)), "020105"],
   ["zero", unsignedInteger(Uint8Array.of(0)), "020100"],
+  ["a number over a byte", integer(300), "0202012c"],
+  ["a number beyond 2^53", integer(2n ** 64n), "0209010000000000000000"],
+  ["an enumeration", enumerated(2), "0a0102"],
+  ["nothing", nullValue(), "0500"],
+  ["a text of few characters", printableString("US"), "13025553"],
+  ["a context tag numbered as INTEGER is", implicit(2, Uint8Array.of(0, 1)), "82020001"],
+  ["a value that is DER already", encoded(Uint8Array.of(0x30, 2, 5, 0)), "30020500"],
   ["true", boolean(true), "0101ff"],
   ["a key usage of two bits", bitString(Uint8Array.of(6), 1), "03020106"],
   ["an empty sequence", sequence(), "3000"],
@@ -35,6 +48,17 @@ test("a UUID arc keeps all of its 128 bits", () => {
   expect(content[0]).toBe(2 * 40 + 25);
   const uuid = content.slice(1).reduce((sum, byte) => (sum << 7n) | BigInt(byte & 0x7f), 0n);
   expect(uuid.toString(16)).toBe("56007fe0f02545cd8f595cfd0215899b");
+});
+
+test.each<[string, () => DerValue]>([
+  ["a negative number", () => integer(-1)],
+  ["an enumeration of more than a byte", () => enumerated(128)],
+  ["a text that is not printable", () => printableString("a@b")],
+  ["bytes after a value", () => encoded(Uint8Array.of(5, 0, 0))],
+  ["half a value", () => encoded(Uint8Array.of(4, 2, 0))],
+  ["no bytes", () => encoded(new Uint8Array())],
+])("%s is a broken invariant", (_what, write) => {
+  expect(write).toThrow(/invariant/);
 });
 
 test("a year that DER times cannot hold is a broken invariant", () => {

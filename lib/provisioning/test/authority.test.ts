@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +7,7 @@ import { certificatePem, readCertificate } from "../../base/certificate.ts";
 import type { FederationId, Name, UnixMs } from "../../base/ids.ts";
 import { generateSigningKey } from "../../base/keys.ts";
 import { Secret } from "../../base/secret.ts";
+import { hasOpenssl, openssl } from "../../base/testing/openssl.ts";
 import { createAuthority, generateAuthorityKey, restoreAuthority } from "../authority.ts";
 import { AUTHORITY_LIFETIME_MS, LEAF_LIFETIME_MS } from "../certificate-profile.ts";
 import { verifyMemberCertificate } from "../member-certificate.ts";
@@ -129,7 +129,7 @@ test("the exported key prints as a secret", () => {
 });
 
 test("OpenSSL's strict check accepts the chain and prints the extensions of the profile", (context) => {
-  if (!hasOpenssl()) return context.skip();
+  if (!hasOpenssl) return context.skip();
   const directory = mkdtempSync(path.join(tmpdir(), "fedclave-authority-"));
   try {
     const [leaf, ca] = authority
@@ -164,16 +164,4 @@ function offCurve(publicKeyDer: Uint8Array): Uint8Array {
 
 function pkcs8(key: { export(options: { type: "pkcs8"; format: "der" }): Buffer }) {
   return new Secret(new Uint8Array(key.export({ type: "pkcs8", format: "der" })));
-}
-
-function hasOpenssl(): boolean {
-  try {
-    return openssl("version").startsWith("OpenSSL 3");
-  } catch {
-    return false;
-  }
-}
-
-function openssl(...args: string[]): string {
-  return execFileSync("openssl", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
 }
