@@ -1,0 +1,40 @@
+/** Whether now is within the dates of something that a vendor signed. */
+import type { UnixMs } from "../../base/ids.ts";
+import type { Checklist } from "../verification/checklist.ts";
+import type { CertificatePart, DatedObject } from "../verification/codes.ts";
+
+/** Both ends are included. */
+export type Window = { readonly fromMs: UnixMs; readonly toMs: UnixMs };
+
+/**
+ * Notes whether the object is valid now: "…-not-yet-valid", "…-expired".
+ * @param title  for people: "PCK CRL"
+ * @returns whether it is
+ */
+export function checkDates(
+  checklist: Checklist,
+  object: CertificatePart | DatedObject,
+  title: string,
+  { fromMs, toMs }: Window,
+  nowMs: UnixMs,
+): boolean {
+  const hasBegun = checklist.note(
+    fromMs <= nowMs,
+    `${object}-not-yet-valid`,
+    `${title}: valid already`,
+    () => `valid from ${isoTime(fromMs)}`,
+    `valid at ${isoTime(nowMs)}`,
+  );
+  // Certificates end with their last second, not at its beginning.
+  const hasNotEnded = checklist.note(
+    nowMs < toMs + 1000,
+    `${object}-expired`,
+    `${title}: valid still`,
+    () => `valid until ${isoTime(toMs)}`,
+    `valid at ${isoTime(nowMs)}`,
+  );
+  return hasBegun && hasNotEnded;
+}
+
+/** "2025-06-19T10:32:27Z" */
+export const isoTime = (ms: UnixMs): string => new Date(ms).toISOString().replace(".000Z", "Z");
