@@ -28,6 +28,8 @@ export type DcapTcb = {
   readonly moduleStatus?: TcbStatus;
   /** Date of the platform's level: its flaws were known from here on. */
   readonly tcbDateMs: UnixMs;
+  /** The earliest date of a higher level that a component which is out of date misses: grace counts from there. */
+  readonly outOfDateSinceMs?: UnixMs;
   /** Of every level that was matched, sorted, each once: "INTEL-SA-00615". */
   readonly advisories: readonly string[];
   /** The lower one of TCB info and QE identity. */

@@ -1,0 +1,149 @@
+/** How old or flawed a platform may be. Intel grades platforms; AMD does not, so there the minima are ours. */
+import type { UnixMs } from "../../base/ids.ts";
+import { type Refusal, refusal } from "../../base/refusal.ts";
+import type { DcapTcb, SnpPlatform, SnpTcb, TcbStatus } from "../verification/claims.ts";
+import { isAnything, type OrAnything } from "./anything.ts";
+import type { AppraisalCode, WarningCode } from "./codes.ts";
+
+/** A revoked platform is accepted by no policy. */
+export type AcceptableStatus = Exclude<TcbStatus, "Revoked">;
+
+export type AcceptedStatus = {
+  readonly status: AcceptableStatus;
+  /** Which advisories may be open in this status: "INTEL-SA-00615". Empty: none. */
+  readonly advisories: OrAnything<readonly string[]>;
+};
+
+export type DcapTcbPolicy = {
+  /** Each status once. */
+  readonly accepted: readonly AcceptedStatus[];
+  /** Advisories that refuse a platform whatever its status, grace included. */
+  readonly refusedAdvisories: readonly string[];
+  /** Days in which a platform may still be used after Intel published what it misses. 0: none. */
+  readonly graceDays: number;
+  /** Lowest tcbEvaluationDataNumber: Intel's documents older than this TCB recovery do not count. */
+  readonly minEvaluationNumber: number;
+};
+
+/** Lowest security versions; `fmc` is 0 for processors before Turin, which have none. */
+export type SnpTcbMinimum = Required<SnpTcb>;
+
+/** Reported is what the VCEK was derived for, committed what firmware cannot fall back from, launch when the guest began. */
+export type SnpTcbPolicy = {
+  readonly reported: SnpTcbMinimum;
+  readonly committed: SnpTcbMinimum;
+  readonly launch: SnpTcbMinimum;
+};
+
+export type TcbVerdict = {
+  readonly refusals: readonly Refusal<AppraisalCode>[];
+  readonly warnings: readonly Refusal<WarningCode>[];
+};
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Judges what Intel says of a platform. Warns of every status that is accepted without being the best. */
+export function appraiseDcapTcb(tcb: DcapTcb, policy: DcapTcbPolicy, nowMs: UnixMs): TcbVerdict {
+  const always: Refusal<AppraisalCode>[] = [];
+  const refused = tcb.advisories.filter((each) => policy.refusedAdvisories.includes(each));
+  if (refused.length > 0) {
+    const wanted = `none of ${policy.refusedAdvisories.join(" ")}`;
+    always.push(refusal("advisory-refused", refused.join(" "), wanted));
+  }
+  const { minEvaluationNumber } = policy;
+  if (tcb.tcbEvaluationDataNumber < minEvaluationNumber) {
+    const seen = tcb.tcbEvaluationDataNumber;
+    always.push(refusal("evaluation-number-too-low", seen, `${minEvaluationNumber} or higher`));
+  }
+  const accepted = policy.accepted.find((each) => each.status === tcb.status);
+  const { refusals, warnings } =
+    accepted === undefined
+      ? appraiseGrace(tcb, policy, nowMs)
+      : appraiseAdvisories(tcb, accepted, policy);
+  return { refusals: [...always, ...refusals], warnings };
+}
+
+/** A status the policy names: are the flaws that come with it those that were allowed? */
+function appraiseAdvisories(
+  tcb: DcapTcb,
+  { status, advisories }: AcceptedStatus,
+  policy: DcapTcbPolicy,
+): TcbVerdict {
+  const refusals: Refusal<AppraisalCode>[] = [];
+  const isKnown = tcb.tcbInfoVersion >= 3;
+  if (!isKnown && !(isAnything(advisories) && policy.refusedAdvisories.length === 0)) {
+    const seen = `TCB info version ${tcb.tcbInfoVersion}, which lists no advisories`;
+    refusals.push(refusal("advisories-unknown", seen, "TCB info version 3"));
+  }
+  if (!isAnything(advisories)) {
+    const others = tcb.advisories.filter((each) => !advisories.includes(each));
+    if (others.length > 0) {
+      const wanted = `${status} with ${advisories.join(" ") || "no advisory"}`;
+      refusals.push(refusal("advisory-not-allowed", others.join(" "), wanted));
+    }
+  }
+  return { refusals, warnings: tcbWarnings(tcb) };
+}
+
+/** A status the policy does not name: it may be out of date for a while. */
+function appraiseGrace(tcb: DcapTcb, policy: DcapTcbPolicy, nowMs: UnixMs): TcbVerdict {
+  const { outOfDateSinceMs } = tcb;
+  if (policy.graceDays === 0 || outOfDateSinceMs === undefined || !mayBeLate(tcb.status, policy)) {
+    const wanted = policy.accepted.map((each) => each.status).join(", ");
+    return {
+      refusals: [refusal("tcb-status-not-accepted", tcb.status, wanted || "no status at all")],
+      warnings: [],
+    };
+  }
+  const endMs = outOfDateSinceMs + policy.graceDays * DAY_MS;
+  const seen = `${tcb.status} since ${dayOf(outOfDateSinceMs)}`;
+  const wanted = `updated before ${dayOf(endMs)}`;
+  if (nowMs < endMs) return { refusals: [], warnings: [refusal("tcb-in-grace", seen, wanted)] };
+  return { refusals: [refusal("tcb-grace-over", seen, wanted)], warnings: [] };
+}
+
+/** Grace forgives the age of a platform, never a configuration that the policy does not accept. */
+function mayBeLate(status: TcbStatus, policy: DcapTcbPolicy): boolean {
+  if (status === "OutOfDate") return true;
+  const configured: readonly TcbStatus[] = [
+    "ConfigurationNeeded",
+    "ConfigurationAndSWHardeningNeeded",
+  ];
+  return (
+    status === "OutOfDateConfigurationNeeded" &&
+    policy.accepted.some((each) => configured.includes(each.status))
+  );
+}
+
+/** What a person should hear of a status that was not refused. */
+export const tcbWarnings = (tcb: DcapTcb): Refusal<WarningCode>[] =>
+  tcb.status === "UpToDate"
+    ? []
+    : [refusal("tcb-not-up-to-date", [tcb.status, ...tcb.advisories].join(" "), "UpToDate")];
+
+/** Holds the three versions that can be told apart against their minima. */
+export function appraiseSnpTcb(
+  platform: SnpPlatform,
+  policy: SnpTcbPolicy,
+): Refusal<AppraisalCode>[] {
+  const versions = [
+    ["reported-tcb-too-low", platform.reportedTcb, policy.reported],
+    ["committed-tcb-too-low", platform.committedTcb, policy.committed],
+    ["launch-tcb-too-low", platform.launchTcb, policy.launch],
+  ] as const;
+  return versions
+    .filter(([, seen, minimum]) => SNP_COMPONENTS.some((each) => (seen[each] ?? 0) < minimum[each]))
+    .map(([code, seen, minimum]) =>
+      refusal(code, snpTcbText(seen), `at least ${snpTcbText(minimum)}`),
+    );
+}
+
+/** Parts of an SNP platform's version, in the order in which AMD's documents name them. */
+export const SNP_COMPONENTS = ["fmc", "bootloader", "tee", "snp", "microcode"] as const;
+
+const snpTcbText = (tcb: SnpTcb): string =>
+  SNP_COMPONENTS.filter((each) => tcb[each] !== undefined)
+    .map((each) => `${each} ${tcb[each]}`)
+    .join(" ");
+
+const dayOf = (unixMs: number): string => new Date(unixMs).toISOString().slice(0, 10);
