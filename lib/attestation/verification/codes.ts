@@ -78,6 +78,7 @@ export const OTHER_CODES = [
   "several-evidences",
   "public-key-not-bound",
   "report-data-mismatch",
+  "nonce-mismatch",
 ] as const;
 
 export type VerificationCode =
