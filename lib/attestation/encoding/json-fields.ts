@@ -52,10 +52,10 @@ export class JsonValue {
     return this.#fields(this.#object(), required);
   }
 
-  /** A text. @param pattern  anchored at both ends */
-  string(pattern?: RegExp): string {
+  /** A text. @param pattern  anchored at both ends @param maxLength  characters */
+  string(pattern?: RegExp, maxLength = MAX_STRING_LENGTH): string {
     const value = this.#value;
-    if (typeof value !== "string" || value.length > MAX_STRING_LENGTH) throw this.error("no text");
+    if (typeof value !== "string" || value.length > maxLength) throw this.error("no text");
     if (pattern !== undefined && !pattern.test(value)) throw this.error(`not ${pattern.source}`);
     return value;
   }
@@ -85,6 +85,13 @@ export class JsonValue {
   hex(length: number): Uint8Array {
     const bytes = fromHex(this.string().toLowerCase());
     if (bytes?.byteLength !== length) throw this.error(`not ${length} bytes in hex`);
+    return bytes;
+  }
+
+  /** At most that many bytes in hex of either case. */
+  hexUpTo(maxBytes: number): Uint8Array {
+    const bytes = fromHex(this.string(undefined, 2 * maxBytes).toLowerCase());
+    if (bytes === undefined) throw this.error("not bytes in hex");
     return bytes;
   }
 
