@@ -34,6 +34,8 @@ export const TAG = {
 const MAX_DEPTH = 16;
 /** Lengths are read up to 4 bytes; what calls this bounds the whole far below. */
 const MAX_LENGTH_BYTES = 4;
+/** More than any number in certificates or CRLs. */
+const MAX_UNSIGNED_BYTES = 64;
 
 /** One value: its content, and all of its bytes with tag and length. Both are views of the input. */
 export type DerElement = {
@@ -206,8 +208,5 @@ export class DerReader {
     return length;
   }
 }
-
-/** More than any number in certificates or CRLs. */
-const MAX_UNSIGNED_BYTES = 64;
 
 const hexByte = (byte: number): string => byte.toString(16).padStart(2, "0");

@@ -56,9 +56,9 @@ export type PemBlock = {
  */
 export function findPemBlocks(file: Uint8Array | string): readonly PemBlock[] {
   if (file.length > MAX_PEM_FILE_BYTES) throw new EvidenceError("too-large", "PEM file");
-  const text = typeof file === "string" ? file : Buffer.from(file).toString("latin1");
+  const text = typeof file === "string" ? file : Buffer.from(file).toString("utf8");
   const blocks: PemBlock[] = [];
-  const beginLine = /^-----BEGIN ([A-Z0-9 ]{1,32})-----[ \t]*\r?$/gm;
+  const beginLine = /^\uFEFF?-----BEGIN ([A-Z0-9 ]{1,32})-----[ \t]*\r?$/gm;
   for (let begin = beginLine.exec(text); begin !== null; begin = beginLine.exec(text)) {
     const label = begin[1] ?? "";
     const end = text.indexOf(`\n-----END ${label}-----`, begin.index);

@@ -1,4 +1,5 @@
 /** Whether certificates form a vendor's chain. Nothing stops at the first fault: every reason is noted. */
+import type { KeyObject } from "node:crypto";
 import { equalBytes } from "../../base/bytes.ts";
 import type { UnixMs } from "../../base/ids.ts";
 import { parsePemChain } from "../encoding/pem.ts";
@@ -63,7 +64,8 @@ export function checkChain(
     if (its === undefined) return;
     const issuer = chain[index + 1] ?? certificate;
     const issuerTitle = profile[index + 1]?.title ?? "itself";
-    holds = checkProfile(checklist, certificate, its, index) && holds;
+    const authoritiesBelow = profile.slice(0, index).filter((each) => each.isAuthority).length;
+    holds = checkProfile(checklist, certificate, its, authoritiesBelow) && holds;
     holds = checkDates(checklist, its.part, its.title, datesOf(certificate), nowMs) && holds;
     holds = checkIssuer(checklist, certificate, its, issuer, issuerTitle) && holds;
   });
@@ -75,6 +77,12 @@ const datesOf = ({ notBeforeMs, notAfterMs }: Certificate) => ({
   toMs: notAfterMs,
 });
 
+/** What is needed of an issuer. */
+export type Issuer = Pick<Certificate, "subject" | "commonName" | "publicKeyDer"> & {
+  /** Its key, where it was read before: for issuers of many. */
+  readonly publicKey?: KeyObject;
+};
+
 /**
  * Checks that a certificate is issued by another: names equal byte by byte, and the signature.
  * @returns whether both hold
@@ -83,7 +91,7 @@ export function checkIssuer(
   checklist: Checklist,
   certificate: Certificate,
   { part, title }: CertificateProfile,
-  issuer: Certificate,
+  issuer: Issuer,
   issuerTitle: string,
 ): boolean {
   const isNamed = checklist.note(
@@ -94,7 +102,7 @@ export function checkIssuer(
     issuer.commonName ?? "the issuer's subject",
   );
   const isSigned = checklist.note(
-    verifySignature(certificate, issuer.publicKeyDer),
+    verifySignature(certificate, issuer.publicKey ?? issuer.publicKeyDer),
     `${part}-signature-invalid`,
     `${title}: signed by ${issuerTitle}`,
     "a signature that does not verify",
@@ -105,14 +113,14 @@ export function checkIssuer(
 
 /**
  * Checks a certificate by itself: name, algorithms, uses, authority, critical extensions.
- * @param position  0 for the end certificate; an authority must permit position − 1 authorities below it
+ * @param authoritiesBelow  how many its path length must permit, if it is one itself
  * @returns whether all holds
  */
 export function checkProfile(
   checklist: Checklist,
   certificate: Certificate,
   profile: CertificateProfile,
-  position: number,
+  authoritiesBelow: number,
 ): boolean {
   const { part, title, commonNames } = profile;
   const isNamed = checklist.note(
@@ -131,7 +139,7 @@ export function checkProfile(
     `${profile.signatureAlgorithm} over a key ${profile.publicKeyKind}`,
   );
   const authority = profile.isAuthority
-    ? checkAuthority(checklist, certificate, profile, position - 1)
+    ? checkAuthority(checklist, certificate, profile, authoritiesBelow)
     : checkEnd(checklist, certificate, profile);
   return isNamed && isInProfile && authority;
 }

@@ -60,7 +60,7 @@ const TCB_SIGNING: CertificateProfile = {
   ...intel,
 };
 
-/** [PCK, PCK CA, root]: who made the attestation key of a quote (Intel PCK certificate specification 1.5 §2). */
+/** [PCK, PCK CA, root]: who made the attestation key of a quote (Intel, "SGX PCK Certificate and CRL Profile"). */
 export const PCK_CHAIN: ChainProfile = [PCK, PCK_CA, INTEL_ROOT];
 /** [PCK CA, root]: who issues the PCK revocation list. */
 export const PCK_CRL_CHAIN: ChainProfile = [PCK_CA, INTEL_ROOT];

@@ -3,8 +3,8 @@ import type { UnixMs } from "../../base/ids.ts";
 import type { Checklist } from "../verification/checklist.ts";
 import type { CertificatePart, DatedObject } from "../verification/codes.ts";
 
-/** Both ends are included. */
-export type Window = { readonly fromMs: UnixMs; readonly toMs: UnixMs };
+/** Both ends are included, to the millisecond: the second that an end begins is not. */
+export type Validity = { readonly fromMs: UnixMs; readonly toMs: UnixMs };
 
 /**
  * Notes whether the object is valid now: "…-not-yet-valid", "…-expired".
@@ -15,7 +15,7 @@ export function checkDates(
   checklist: Checklist,
   object: CertificatePart | DatedObject,
   title: string,
-  { fromMs, toMs }: Window,
+  { fromMs, toMs }: Validity,
   nowMs: UnixMs,
 ): boolean {
   const hasBegun = checklist.note(
@@ -25,9 +25,8 @@ export function checkDates(
     () => `valid from ${isoTime(fromMs)}`,
     `valid at ${isoTime(nowMs)}`,
   );
-  // Certificates end with their last second, not at its beginning.
   const hasNotEnded = checklist.note(
-    nowMs < toMs + 1000,
+    nowMs <= toMs,
     `${object}-expired`,
     `${title}: valid still`,
     () => `valid until ${isoTime(toMs)}`,

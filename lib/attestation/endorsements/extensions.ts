@@ -26,8 +26,8 @@ export function readExtensions(list: DerReader): Extensions {
   do {
     const each = list.sequence("extension");
     const oid = each.oid("extension");
-    const critical = each.nextTag === TAG.boolean && each.boolean("critical");
-    if (!critical && each.nextTag !== TAG.octetString) throw each.error("not an extension");
+    const critical = each.nextTag === TAG.boolean;
+    if (critical && !each.boolean("critical")) throw each.error("a default that is written out");
     const value = each.octetString("value");
     each.end();
     if (extensions.has(oid)) throw list.error(`extension ${oid} twice`);

@@ -70,12 +70,25 @@ const MAX_RSA_BITS = 8192;
  * Whether the signature is by that key; false also for a key that is unreadable, of another kind than the algorithm's,
  * or an RSA key outside 2048 to 8192 bits.
  *
- * @param issuerPublicKeyDer  SubjectPublicKeyInfo
+ * @param issuerKey  SubjectPublicKeyInfo, or what was read from one: reading takes longer than verifying
  */
-export function verifySignature(signed: Signed, issuerPublicKeyDer: Uint8Array): boolean {
-  const key = readKey(issuerPublicKeyDer);
-  if (key === undefined) return false;
+export function verifySignature(signed: Signed, issuerKey: Uint8Array | KeyObject): boolean {
+  try {
+    const key = issuerKey instanceof Uint8Array ? readPublicKey(issuerKey) : issuerKey;
+    return verifyWith(key, signed);
+  } catch {
+    // OpenSSL throws for points off their curve, and for some signatures that it cannot even try.
+    return false;
+  }
+}
+
+/** Reads a SubjectPublicKeyInfo of a parsed certificate. @throws what OpenSSL throws, as for points off their curve */
+export const readPublicKey = (der: Uint8Array): KeyObject =>
+  createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" });
+
+function verifyWith(key: KeyObject, signed: Signed): boolean {
   const { toBeSigned, signature, signatureAlgorithm } = signed;
+  const keyKind = key.asymmetricKeyType;
   switch (signatureAlgorithm) {
     case "unknown":
       return false;
@@ -84,7 +97,7 @@ export function verifySignature(signed: Signed, issuerPublicKeyDer: Uint8Array):
     case "ecdsa-sha512":
       // OpenSSL writes r and s again and refuses any encoding but that one.
       return (
-        key.asymmetricKeyType === "ec" &&
+        keyKind === "ec" &&
         verify(hashOf(signatureAlgorithm), toBeSigned, { key, dsaEncoding: "der" }, signature)
       );
     case "rsa-sha256":
@@ -92,7 +105,7 @@ export function verifySignature(signed: Signed, issuerPublicKeyDer: Uint8Array):
     case "rsa-sha512": {
       const padding = constants.RSA_PKCS1_PADDING;
       return (
-        key.asymmetricKeyType === "rsa" &&
+        keyKind === "rsa" &&
         isWholeRsaSignature(key, signature) &&
         verify(hashOf(signatureAlgorithm), toBeSigned, { key, padding }, signature)
       );
@@ -100,19 +113,11 @@ export function verifySignature(signed: Signed, issuerPublicKeyDer: Uint8Array):
     case "rsa-pss-sha384": {
       const padding = constants.RSA_PKCS1_PSS_PADDING;
       return (
-        (key.asymmetricKeyType === "rsa" || key.asymmetricKeyType === "rsa-pss") &&
+        (keyKind === "rsa" || keyKind === "rsa-pss") &&
         isWholeRsaSignature(key, signature) &&
         verify("sha384", toBeSigned, { key, padding, saltLength: 48 }, signature)
       );
     }
-  }
-}
-
-function readKey(spki: Uint8Array): KeyObject | undefined {
-  try {
-    return createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
-  } catch {
-    return undefined;
   }
 }
 
