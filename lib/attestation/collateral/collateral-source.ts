@@ -1,6 +1,7 @@
 /** Port: where endorsements come from. Whatever it gives is hostile until it is verified. */
 import { toHex } from "../../base/bytes.ts";
 import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
+import type { SnpEndorsements } from "../endorsements/snp-endorsements.ts";
 import type { SnpProduct, SnpTcb } from "../verification/claims.ts";
 
 /** Names a set of DCAP endorsements. */
@@ -26,18 +27,7 @@ export type SnpAuthorityKey = {
 };
 
 /** What stands above a VCEK or VLEK, DER. */
-export type SnpAuthority = {
-  /** ASK or ASVK, then ARK. */
-  readonly chain: readonly Uint8Array[];
-  /** Revocation list by the ARK, where known. */
-  readonly crl?: Uint8Array;
-};
-
-/** Endorsements of an SNP platform, DER. */
-export type SnpEndorsements = SnpAuthority & {
-  /** VCEK or VLEK. */
-  readonly leaf: Uint8Array;
-};
+export type SnpAuthority = Omit<SnpEndorsements, "leaf">;
 
 /** Each call asks for what changes together: a VCEK never does, the list above it is renewed all the time. */
 export type CollateralSource = {
@@ -57,7 +47,7 @@ export type CollateralSource = {
  * @throws CollateralError
  */
 export async function snpEndorsements(
-  source: CollateralSource,
+  source: Pick<CollateralSource, "vcek" | "snpAuthority">,
   key: SnpPlatformKey,
 ): Promise<SnpEndorsements> {
   const authority = await source.snpAuthority({ product: key.product, signingKey: "vcek" });
