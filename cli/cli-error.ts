@@ -20,3 +20,14 @@ export class CliError extends CodedError<
 > {}
 
 export const usageError = (message: string): CliError => new CliError("usage", message);
+
+/** Thrown by a command that has said everything already, to end with a status of its own. */
+export class EndedWithStatus extends Error {
+  override readonly name = "EndedWithStatus";
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`ended with status ${status}`);
+    this.status = status;
+  }
+}

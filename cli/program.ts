@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { describeError } from "../lib/base/log.ts";
 import { RefusedError } from "../lib/base/refusal.ts";
-import { CliError } from "./cli-error.ts";
+import { CliError, EndedWithStatus } from "./cli-error.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addMemberCommands } from "./commands/member.ts";
@@ -19,7 +19,7 @@ const EXIT_USAGE = 2;
 /**
  * Runs one command line.
  * @param args  without node and script
- * @returns the exit status: 0 done, 1 failed, 2 not understood
+ * @returns the exit status: 0 done, 1 failed, 2 not understood; `attest verify` has its own
  */
 export async function runProgram(
   args: readonly string[],
@@ -46,6 +46,7 @@ export async function runProgram(
     await program.parseAsync(spellHelp(args), { from: "user" });
     return EXIT_OK;
   } catch (error) {
+    if (error instanceof EndedWithStatus) return error.status;
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
     for (const line of failureLines(error)) writeLine(context.stderr, line);
     return error instanceof CliError && error.code === "usage" ? EXIT_USAGE : EXIT_FAILED;
