@@ -5,5 +5,5 @@ export type Anything = { readonly any: true; readonly because: string };
 export type OrAnything<T> = T | Anything;
 
 /** Whether nothing in particular is wanted. */
-export const isAnything = (wanted: unknown): wanted is Anything =>
+export const isAnything = <T>(wanted: OrAnything<T>): wanted is Anything =>
   typeof wanted === "object" && wanted !== null && "any" in wanted;
