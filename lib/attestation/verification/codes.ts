@@ -69,6 +69,8 @@ export const OTHER_CODES = [
   "tdx-module-tcb-level-not-found",
   "snp-product-unknown",
   "snp-signature-invalid",
+  "snp-signature-algorithm-unknown",
+  "snp-signature-padding",
   "snp-signing-key-mismatch",
   "snp-tcb-mismatch",
   "snp-chip-id-mismatch",
