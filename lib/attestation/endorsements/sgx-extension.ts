@@ -1,0 +1,107 @@
+/** What Intel certifies of a platform beside its key: the SGX extension of a PCK certificate (PCK profile, §1.3.5). */
+
+import { type DerElement, DerReader, TAG } from "../encoding/der.ts";
+import type { DcapPlatform } from "../verification/claims.ts";
+import type { Certificate } from "./certificate.ts";
+
+/** The extension, and the prefix of everything in it. */
+export const SGX_EXTENSION = "1.2.840.113741.1.13.1";
+
+const COMPONENT_COUNT = 16;
+const MAX_COMPONENT_SVN = 0xff;
+const MAX_PCE_SVN = 0xffff;
+/** 0 standard, 1 scalable, 2 scalable with integrity. */
+const MAX_SGX_TYPE = 2;
+
+/** A platform and the security versions that its PCK was derived for. */
+export type PckPlatform = Omit<DcapPlatform, "pckCa"> & {
+  /** 16 numbers, 0 to 255 each. */
+  readonly componentSvns: readonly number[];
+  readonly pceSvn: number;
+};
+
+/**
+ * Reads the extension of a certificate.
+ * @throws EvidenceError "malformed-sgx-extension", also where it is missing
+ */
+export function readSgxExtension({ extensions }: Certificate): PckPlatform {
+  const value = extensions.get(SGX_EXTENSION)?.value ?? new Uint8Array();
+  const outer = new DerReader(value, "malformed-sgx-extension", "SGX extension");
+  const fields = readFields(outer, "fields");
+  outer.end();
+  const { componentSvns, pceSvn } = readTcb(required(fields, outer, 2));
+  required(fields, outer, 5).smallUnsigned("SGX type", MAX_SGX_TYPE, TAG.enumerated);
+  const instance = fields.get(`${SGX_EXTENSION}.6`);
+  return {
+    ppid: octets(required(fields, outer, 1), "PPID", 16),
+    pceId: octets(required(fields, outer, 3), "PCEID", 2),
+    fmspc: octets(required(fields, outer, 4), "FMSPC", 6),
+    componentSvns,
+    pceSvn,
+    ...(instance === undefined
+      ? {}
+      : { platformInstanceId: octets(instance, "platform instance", 16) }),
+    ...readConfiguration(fields.get(`${SGX_EXTENSION}.7`)),
+  };
+}
+
+/** Values by their OIDs, each of which stands once; those we do not know are passed over, as they are signed. */
+function readFields(parent: DerReader, place: string): ReadonlyMap<string, DerReader> {
+  const sequence = parent.sequence(place);
+  const fields = new Map<string, DerReader>();
+  while (!sequence.isAtEnd) {
+    const field = sequence.sequence("field");
+    const oid = field.oid("name");
+    const value: DerElement = field.any("value");
+    field.end();
+    if (fields.has(oid)) throw sequence.error(`field ${oid} stands twice`);
+    fields.set(oid, sequence.inside(value.encoded, `field ${oid}`));
+  }
+  return fields;
+}
+
+function required(
+  fields: ReadonlyMap<string, DerReader>,
+  parent: DerReader,
+  arc: number,
+): DerReader {
+  const field = fields.get(`${SGX_EXTENSION}.${arc}`);
+  if (field === undefined) throw parent.error(`no field ${SGX_EXTENSION}.${arc}`);
+  return field;
+}
+
+function octets(field: DerReader, place: string, length: number): Uint8Array {
+  const bytes = field.octetString(place);
+  if (bytes.byteLength !== length) throw field.error(`${place}: not ${length} bytes`);
+  return bytes;
+}
+
+/** Components are 2.1 to 2.16, 2.17 is the PCE's version; 2.18 says the same again as the CPUSVN. */
+function readTcb(field: DerReader): Pick<PckPlatform, "componentSvns" | "pceSvn"> {
+  const fields = readFields(field, "TCB");
+  const svn = (arc: number, max: number): number => {
+    const value = fields.get(`${SGX_EXTENSION}.2.${arc}`);
+    if (value === undefined) throw field.error(`no TCB component ${arc}`);
+    return value.smallUnsigned(`TCB component ${arc}`, max);
+  };
+  const arcs = Array.from({ length: COMPONENT_COUNT }, (_, index) => index + 1);
+  return {
+    componentSvns: arcs.map((arc) => svn(arc, MAX_COMPONENT_SVN)),
+    pceSvn: svn(COMPONENT_COUNT + 1, MAX_PCE_SVN),
+  };
+}
+
+/** Under the platform CA only. */
+function readConfiguration(
+  field: DerReader | undefined,
+): Pick<DcapPlatform, "dynamicPlatform" | "cachedKeys" | "smtEnabled"> {
+  if (field === undefined) return {};
+  const flags = readFields(field, "configuration");
+  const flag = (arc: number) => flags.get(`${SGX_EXTENSION}.7.${arc}`)?.boolean("flag");
+  const [dynamicPlatform, cachedKeys, smtEnabled] = [flag(1), flag(2), flag(3)];
+  return {
+    ...(dynamicPlatform === undefined ? {} : { dynamicPlatform }),
+    ...(cachedKeys === undefined ? {} : { cachedKeys }),
+    ...(smtEnabled === undefined ? {} : { smtEnabled }),
+  };
+}
