@@ -291,6 +291,16 @@ describe("the revocation list of the root", () => {
     expect(refusalsOf(changes)).toEqual(["ark-crl-signature-invalid"]);
   });
 
+  test("is refused with one bit changed in any byte, and cut at any", () => {
+    const crl = authority.crl([Uint8Array.of(7)]);
+    const accepted = [...crl.keys()].filter(
+      (index) =>
+        refusalsOf({ crl: flipped(crl, index) }).length === 0 ||
+        refusalsOf({ crl: crl.subarray(0, index) })[0] !== "ark-crl-malformed",
+    );
+    expect(accepted).toEqual([]);
+  });
+
   test("a list that does not hold revokes nothing by itself", () => {
     const crl = authority.crl([ASK_SERIAL], { signedWith: otherRsa });
     expect(refusalsOf({ crl })).toEqual(["ark-crl-signature-invalid"]);
