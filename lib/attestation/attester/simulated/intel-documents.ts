@@ -1,0 +1,124 @@
+/** TCB info and QE identity of a simulated platform, as an imaginary Intel would publish them. */
+import type { UnixMs } from "../../../base/ids.ts";
+import type { DatedObject, DatedObjectFault } from "../../verification/codes.ts";
+import type { DcapSettings } from "./platform-settings.ts";
+import { writeQeIdentity } from "./qe-identity-writer.ts";
+import { QE_MRSIGNER, QE_PRODUCT_IDS } from "./quoting-enclave.ts";
+import { HONEST, type LevelKnob, type SimulatorKnobs } from "./simulator-knobs.ts";
+import {
+  type TcbInfoFields,
+  type TcbLevelFields,
+  type TdxModuleFields,
+  writeTcbInfo,
+} from "./tcb-info-writer.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+/** How long documents and lists count. */
+const LIFETIME_MS = 30 * DAY_MS;
+/** A status that Intel never gave. */
+const UNKNOWN_STATUS = "Splendid";
+
+/** Dates of something that is published now, or with a fault. */
+export function publicationDates(nowMs: UnixMs, fault: DatedObjectFault | undefined) {
+  const beginMs =
+    fault === "expired"
+      ? nowMs - 2 * LIFETIME_MS
+      : fault === "not-yet-valid"
+        ? nowMs + DAY_MS
+        : nowMs - HOUR_MS;
+  return {
+    issueDateMs: beginMs as UnixMs,
+    nextUpdateMs: (beginMs + LIFETIME_MS) as UnixMs,
+  };
+}
+
+/** The number of a document that counts up, or of the one before. */
+export const publicationNumber = (value: number, fault: DatedObjectFault | undefined): number =>
+  fault === "rolled-back" ? value - 1 : value;
+
+/** The text of TCB info. */
+export function tcbInfoText(settings: DcapSettings, knobs: SimulatorKnobs, nowMs: UnixMs): string {
+  const { tcb, tdxModule } = knobs;
+  const fault = faultOf(knobs, "tcb-info");
+  const isTdx = (settings.tee === "tdx") !== (fault === "wrong-tee");
+  const levels = tcb.levels.map((level, index): TcbLevelFields => {
+    const raised = (svn: number) => (svn === 0 ? 0 : Math.max(0, svn + level.ahead));
+    return {
+      components: settings.components.map(raised),
+      ...(isTdx && { tdxComponents: Array.from(settings.teeTcbSvn, raised) }),
+      pceSvn: settings.pceSvn + level.ahead,
+      ...verdictOf(level, index, nowMs, fault),
+    };
+  });
+  const fields: TcbInfoFields = {
+    id: isTdx ? "TDX" : "SGX",
+    version: tcb.tcbInfoVersion,
+    ...publicationDates(nowMs, fault),
+    fmspc: tcb.fmspc === "same" ? settings.fmspc : settings.fmspc.with(5, 0xff),
+    pceId: tcb.pceId === "same" ? settings.pceId : settings.pceId.with(0, 0xff),
+    evaluationNumber: publicationNumber(tcb.evaluationNumber, fault),
+    tdxModules: modules(settings, tdxModule, nowMs),
+    levels,
+  };
+  return writeTcbInfo(fields);
+}
+
+/** The text of the quoting enclave's identity. */
+export function qeIdentityText(
+  settings: DcapSettings,
+  { qe, tcb, ...knobs }: SimulatorKnobs,
+  nowMs: UnixMs,
+): string {
+  const fault = knobs.faults.documents["qe-identity"];
+  const isTdx = (settings.tee === "tdx") !== (fault === "wrong-tee");
+  return writeQeIdentity({
+    id: isTdx ? "TD_QE" : "QE",
+    ...publicationDates(nowMs, fault),
+    evaluationNumber: publicationNumber(tcb.evaluationNumber, fault),
+    mrSigner: QE_MRSIGNER,
+    isvProdId: QE_PRODUCT_IDS[isTdx ? "tdx" : "sgx"],
+    levels: qe.levels.map((level, index) => ({
+      isvSvn: HONEST.qe.isvSvn + level.ahead,
+      ...verdictOf(level, index, nowMs, fault),
+    })),
+  });
+}
+
+/** The module before 1.5, and the identity of the platform's own generation or of another one. */
+function modules(
+  { teeTcbSvn }: DcapSettings,
+  knobs: SimulatorKnobs["tdxModule"],
+  nowMs: UnixMs,
+): readonly TdxModuleFields[] {
+  const [version = 0, generation = 0] = teeTcbSvn;
+  const listed = knobs.isListed ? Math.max(1, generation) : generation + 1;
+  const levels = knobs.levels.map((level, index) => ({
+    isvSvn: Math.max(0, version + level.ahead),
+    ...verdictOf(level, index, nowMs, undefined),
+  }));
+  const common = {
+    mrSigner: new Uint8Array(48),
+    attributes: new Uint8Array(8),
+    attributesMask: new Uint8Array(8).fill(0xff),
+    levels,
+  };
+  return [common, { ...common, id: `TDX_${String(listed).padStart(2, "0")}` }];
+}
+
+function verdictOf(
+  { status, advisories, publishedDaysAgo }: LevelKnob,
+  index: number,
+  nowMs: UnixMs,
+  fault: DatedObjectFault | undefined,
+) {
+  const days = publishedDaysAgo ?? 90 + 365 * index;
+  return {
+    tcbDateMs: (nowMs - days * DAY_MS) as UnixMs,
+    status: fault === "malformed" ? UNKNOWN_STATUS : status,
+    advisories,
+  };
+}
+
+const faultOf = (knobs: SimulatorKnobs, object: DatedObject): DatedObjectFault | undefined =>
+  knobs.faults.documents[object];
