@@ -32,6 +32,7 @@ export async function startLightFederation(given: {
   const files = await initFederation(path.join(directory, "federation"), {
     name: ORGANIZATION,
     organizations: [ORGANIZATION],
+    environment: "development",
   });
   const processes: RoleProcess[] = [];
   const open: Membership[] = [];

@@ -13,7 +13,7 @@ import {
 import { describeRefusals } from "../lib/base/refusal.ts";
 import { Secret } from "../lib/base/secret.ts";
 import { type FederationDescriptor, parseDescriptor } from "../lib/federation/descriptor.ts";
-import { statementIssuers } from "../lib/federation/manifest.ts";
+import { statementIssuers } from "../lib/federation/manifest/statement-issuers.ts";
 import { appraiseJoin } from "../lib/provisioning/join.ts";
 import { createStatement, type EnrollableRole } from "../lib/provisioning/statement.ts";
 import {

@@ -1,9 +1,14 @@
-/** The first files of a federation: its manifest, and the keys of the admin and the organizations named in it. */
+/** The first files of a federation: its manifest, and the keys of everyone named in it. */
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { MAX_WEIGHT_CAP } from "../lib/aggregation/grid.ts";
 import type { Name } from "../lib/base/ids.ts";
-import { generateSigningKey, privateKeyPem, type SigningKey } from "../lib/base/keys.ts";
-import { ORGANIZATION_ROLES, writeManifest } from "../lib/federation/manifest.ts";
+import { generateSigningKey, privateKeyPem } from "../lib/base/keys.ts";
+import type { Secret } from "../lib/base/secret.ts";
+import { type Environment, ORGANIZATION_ROLES } from "../lib/federation/manifest/manifest.ts";
+import { onPremManifest } from "../lib/federation/manifest/on-prem-manifest.ts";
+import { writeManifest } from "../lib/federation/manifest/parse-manifest.ts";
+import { authorityKeyPem, generateAuthorityKey } from "../lib/provisioning/authority.ts";
 import { CliError } from "./cli-error.ts";
 
 /** The name of the admin key in a manifest that `init` writes. */
@@ -13,6 +18,7 @@ export type NewFederation = {
   readonly name: Name;
   /** At least one; distinct, and none is called "admin". */
   readonly organizations: readonly Name[];
+  readonly environment: Environment;
 };
 
 export type FederationFiles = {
@@ -21,6 +27,8 @@ export type FederationFiles = {
   readonly manifest: string;
   readonly adminKey: string;
   readonly organizationKeys: readonly { readonly organization: Name; readonly file: string }[];
+  /** The key that the manifest pins as the reducer's. The reducer seals it at its first start and removes the file. */
+  readonly reducerKey: string;
   /** Home of the reducer; the only part its machine needs. */
   readonly reducerHome: string;
   /** Where the reducer will write what members need, once it has started. */
@@ -42,6 +50,7 @@ export function federationFiles(
       organization,
       file: path.join(directory, "organizations", `${organization}.key.pem`),
     })),
+    reducerKey: path.join(reducerHome, "reducer.key.pem"),
     reducerHome,
     descriptor: path.join(reducerHome, "federation.json"),
     adminHome: path.join(directory, "admin"),
@@ -64,25 +73,27 @@ export async function initFederation(
     ...each,
     key: generateSigningKey(),
   }));
-  const manifest = writeManifest({
+  const reducerKey = generateAuthorityKey();
+  const manifest = onPremManifest({
     name: given.name,
-    epoch: 1,
-    admins: {
-      keys: [{ name: ADMIN_KEY_NAME, publicKeyDer: adminKey.publicKeyDer }],
-      threshold: 1,
-    },
+    environment: given.environment,
+    reducerKeyDer: reducerKey.publicKeyDer,
+    admins: [{ name: ADMIN_KEY_NAME, publicKeyDer: adminKey.publicKeyDer }],
     organizations: organizations.map(({ organization, key }) => ({
       name: organization,
       publicKeyDer: key.publicKeyDer,
-      mayEnrol: [...ORGANIZATION_ROLES],
+      mayEnrol: ORGANIZATION_ROLES,
     })),
+    weightCap: MAX_WEIGHT_CAP,
   });
+  const manifestBytes = writeManifest(manifest);
   await makeEmptyDirectory(directory);
   await mkdir(path.join(directory, "organizations"), { mode: 0o700 });
   await mkdir(files.reducerHome, { mode: 0o700 });
-  await writeKey(files.adminKey, adminKey);
-  for (const { file, key } of organizations) await writeKey(file, key);
-  await writeFile(files.manifest, manifest, { flag: "wx" });
+  await writeKey(files.adminKey, privateKeyPem(adminKey.privateKey));
+  for (const { file, key } of organizations) await writeKey(file, privateKeyPem(key.privateKey));
+  await writeKey(files.reducerKey, authorityKeyPem(reducerKey));
+  await writeFile(files.manifest, manifestBytes, { flag: "wx" });
   return files;
 }
 
@@ -100,5 +111,5 @@ export async function makeEmptyDirectory(directory: string): Promise<void> {
   }
 }
 
-const writeKey = (file: string, key: SigningKey): Promise<void> =>
-  writeFile(file, privateKeyPem(key.privateKey).reveal(), { mode: 0o600, flag: "wx" });
+const writeKey = (file: string, pem: Secret<string>): Promise<void> =>
+  writeFile(file, pem.reveal(), { mode: 0o600, flag: "wx" });

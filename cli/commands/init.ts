@@ -1,16 +1,19 @@
 import path from "node:path";
 import type { Command } from "commander";
 import { parseListenAddress, UsageError } from "../../lib/base/role-process.ts";
+import { ENVIRONMENTS, type Environment } from "../../lib/federation/manifest/manifest.ts";
 import { usageError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
 import { nameArgument } from "../enrol-member.ts";
 import { ADMIN_KEY_NAME, type FederationFiles, initFederation } from "../init-federation.ts";
 import { writeJson, writeLine } from "../output.ts";
+import { choice } from "./options.ts";
 
 type Options = {
   readonly name: string;
   readonly organization?: readonly string[];
   readonly reducer: string;
+  readonly environment: Environment;
   readonly json?: true;
 };
 
@@ -35,6 +38,12 @@ export function addInitCommand(program: Command, context: CommandContext): void 
       "address at which members will reach the reducer",
       DEFAULT_REDUCER,
     )
+    .option(
+      "--environment <kind>",
+      `${ENVIRONMENTS.join(" or ")}; only development may ever accept simulated enclaves`,
+      choice(ENVIRONMENTS),
+      "production" satisfies Environment,
+    )
     .option("--json", "one line of JSON")
     .action(async (directory: string, options: Options) => {
       const organizations = (options.organization ?? ["organization"]).map((each) =>
@@ -45,7 +54,8 @@ export function addInitCommand(program: Command, context: CommandContext): void 
       }
       checkAddress(options.reducer);
       const name = nameArgument(options.name, "--name");
-      const files = await initFederation(directory, { name, organizations });
+      const { environment } = options;
+      const files = await initFederation(directory, { name, organizations, environment });
       if (options.json === true) writeJson(context.stdout, { name, ...files });
       else for (const line of nextSteps(files, options.reducer)) writeLine(context.stdout, line);
     });
@@ -72,6 +82,7 @@ function nextSteps(files: FederationFiles, reducer: string): string[] {
     `Made ${files.manifest}, the agreement of all parties, and these keys (keep them; nobody can make them again):`,
     `  ${files.adminKey}`,
     ...files.organizationKeys.map(({ file }) => `  ${file}`),
+    `The reducer's own key, ${files.reducerKey}, is pinned in the manifest; it is sealed at the first start.`,
     "",
     "Next, each in its own terminal:",
     "",

@@ -36,6 +36,7 @@ export async function startLocalFederation(
   const files = await initFederation(path.join(options.directory, "federation"), {
     name: "demo" as Name,
     organizations: [ORGANIZATION],
+    environment: "development",
   });
   await mkdir(path.join(options.directory, "logs"));
   const reducer = start("reducer", "reducer", (address) => [

@@ -2,10 +2,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { toBase64 } from "../../lib/base/base64.ts";
 import type { UnixMs } from "../../lib/base/ids.ts";
+import { systemRandomness } from "../../lib/base/randomness.ts";
+import { Secret } from "../../lib/base/secret.ts";
 import { writeDescriptor } from "../../lib/federation/descriptor.ts";
-import { parseManifest } from "../../lib/federation/manifest.ts";
-import { testAuthority } from "../../lib/provisioning/testing/test-authority.ts";
+import { federationIdOf } from "../../lib/federation/genesis.ts";
+import { manifestDigest, parseManifest } from "../../lib/federation/manifest/parse-manifest.ts";
+import { createAuthority, parseAuthorityKeyPem } from "../../lib/provisioning/authority.ts";
 import { readMemberHome } from "../../lib/transport/member-home.ts";
 import { runCommand } from "../testing/captured-output.ts";
 
@@ -29,10 +33,18 @@ const modeOf = async (file: string): Promise<number> => (await stat(file)).mode 
 /** What the reducer would write at its first start. */
 async function foundFederation(reducerAddress = "127.0.0.1:7443"): Promise<string> {
   await runCommand(["init", directory, "--organization", "north", "south"]);
-  const { trust } = testAuthority(NOW_MS);
+  const pem = new Secret(await readFile(at("reducer", "reducer.key.pem"), "utf8"));
+  const manifestBytes = new Uint8Array(await readFile(at("reducer", "manifest.json")));
+  const key = parseAuthorityKeyPem(pem);
+  const { caCertificate } = createAuthority({
+    federationId: federationIdOf(key.publicKeyDer, manifestDigest(manifestBytes)),
+    key,
+    randomness: systemRandomness,
+    untrustedNowMs: NOW_MS,
+  });
   const descriptor = writeDescriptor({
-    caCertificate: trust.caCertificate,
-    manifestBytes: new Uint8Array(await readFile(at("reducer", "manifest.json"))),
+    caCertificate,
+    manifestBytes,
     reducerAddress,
   });
   await writeFile(at("reducer", "federation.json"), descriptor);
@@ -61,10 +73,11 @@ test("init writes keys that only their owner reads, and for the reducer alone a 
     "organizations/south.key.pem",
     "reducer",
     "reducer/manifest.json",
+    "reducer/reducer.key.pem",
   ]);
-  for (const key of [at("admin.key.pem"), northKey(), at("organizations", "south.key.pem")]) {
-    expect(await modeOf(key)).toBe(0o600);
-  }
+  const reducerKey = at("reducer", "reducer.key.pem");
+  const keys = [at("admin.key.pem"), northKey(), at("organizations", "south.key.pem"), reducerKey];
+  for (const key of keys) expect(await modeOf(key)).toBe(0o600);
   for (const folder of [directory, at("organizations"), at("reducer")]) {
     expect(await modeOf(folder)).toBe(0o700);
   }
@@ -72,6 +85,10 @@ test("init writes keys that only their owner reads, and for the reducer alone a 
   const manifest = parseManifest(new Uint8Array(bytes));
   expect(manifest.name).toBe("study");
   expect(manifest.organizations.map((each) => each.name)).toEqual(["north", "south"]);
+  expect(manifest).toMatchObject({ environment: "production", epoch: 1, previousDigest: null });
+  const { publicKeyDer } = parseAuthorityKeyPem(new Secret(await readFile(reducerKey, "utf8")));
+  const pinned = { kind: "onprem", name: "on-premises", publicKey: toBase64(publicKeyDer) };
+  expect(manifest.roles.reducer).toEqual([pinned]);
 });
 
 test("init prints commands that can be copied, with paths quoted for the shell", async () => {

@@ -17,7 +17,8 @@ import { systemRandomness } from "../../lib/base/randomness.ts";
 import { RefusedError, refusal } from "../../lib/base/refusal.ts";
 import { writeDescriptor } from "../../lib/federation/descriptor.ts";
 import { federationIdOf } from "../../lib/federation/genesis.ts";
-import { manifestDigest, writeManifest } from "../../lib/federation/manifest.ts";
+import { onPremManifest } from "../../lib/federation/manifest/on-prem-manifest.ts";
+import { manifestDigest, writeManifest } from "../../lib/federation/manifest/parse-manifest.ts";
 import { createAuthority, generateAuthorityKey } from "../../lib/provisioning/authority.ts";
 import { appraiseJoin } from "../../lib/provisioning/join.ts";
 import { createStatement } from "../../lib/provisioning/statement.ts";
@@ -54,13 +55,12 @@ export async function startFakeFederation(): Promise<FakeFederation> {
   const directory = await mkdtemp(path.join(tmpdir(), "fedclave-client-"));
   const organizationKey = generateSigningKey();
   const adminKey = generateSigningKey();
-  const manifestBytes = writeManifest({
+  const key = generateAuthorityKey();
+  const manifest = onPremManifest({
     name: "test" as Name,
-    epoch: 1,
-    admins: {
-      keys: [{ name: "admin" as Name, publicKeyDer: adminKey.publicKeyDer }],
-      threshold: 1,
-    },
+    environment: "development",
+    reducerKeyDer: key.publicKeyDer,
+    admins: [{ name: "admin" as Name, publicKeyDer: adminKey.publicKeyDer }],
     organizations: [
       {
         name: ORGANIZATION,
@@ -68,8 +68,9 @@ export async function startFakeFederation(): Promise<FakeFederation> {
         mayEnrol: ["client", "combiner"],
       },
     ],
+    weightCap: 1,
   });
-  const key = generateAuthorityKey();
+  const manifestBytes = writeManifest(manifest);
   const federationId = federationIdOf(key.publicKeyDer, manifestDigest(manifestBytes));
   const untrustedNowMs = clock.untrustedNowMs();
   const authority = createAuthority({

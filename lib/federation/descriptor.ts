@@ -7,7 +7,8 @@ import type { Digest, FederationId } from "../base/ids.ts";
 import { MAX_SIGNED_DOCUMENT_BYTES } from "../base/limits.ts";
 import { FederationError } from "./federation-error.ts";
 import { federationIdOf } from "./genesis.ts";
-import { type Manifest, manifestDigest, parseManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest/manifest.ts";
+import { manifestDigest, parseManifest } from "./manifest/parse-manifest.ts";
 
 export type FederationDescriptor = {
   /** Recomputed from the two below; to compare with a number that came another way. */
@@ -42,7 +43,8 @@ const descriptorSchema = z.strictObject({
 /**
  * Reads a descriptor and recomputes its federation id. One line feed after the object is allowed, since files end so.
  * @throws DocumentError for the descriptor or the manifest in it
- * @throws FederationError "bad-ca-certificate" | "bad-address" | "wrong-federation-id" and those of parseManifest
+ * @throws FederationError "bad-ca-certificate" | "ca-not-pinned" | "bad-address" | "wrong-federation-id" and those of
+ *   parseManifest
  */
 export function parseDescriptor(bytes: Uint8Array): FederationDescriptor {
   const object = bytes.at(-1) === LINE_FEED ? bytes.subarray(0, -1) : bytes;
@@ -86,7 +88,9 @@ function describe(
 ): FederationDescriptor {
   const manifest = parseManifest(manifestBytes);
   const digest = manifestDigest(manifestBytes);
-  const federationId = federationIdOf(authorityPublicKey(caCertificate), digest);
+  const caPublicKey = authorityPublicKey(caCertificate);
+  checkPinned(manifest, caPublicKey);
+  const federationId = federationIdOf(caPublicKey, digest);
   checkAddress(reducerAddress);
   return {
     federationId,
@@ -111,6 +115,16 @@ function authorityPublicKey(caCertificate: Uint8Array): Uint8Array {
     if (cause instanceof CertificateError) throw badCertificate("it is unreadable", cause);
     throw cause;
   }
+}
+
+/** Where only on-premises reducers are accepted, the CA is of one of them. One born in an enclave shows evidence. */
+function checkPinned({ roles }: Manifest, caPublicKey: Uint8Array): void {
+  const pinned = roles.reducer.map((each) => (each.kind === "onprem" ? each.publicKey : undefined));
+  if (pinned.includes(undefined) || pinned.includes(toBase64(caPublicKey))) return;
+  throw new FederationError(
+    "ca-not-pinned",
+    "the CA's key is not that of a reducer whom the manifest accepts",
+  );
 }
 
 function checkAddress(address: string): void {

@@ -74,6 +74,18 @@ export function generateAuthorityKey(): AuthorityKey {
   return { privateKey, publicKeyDer: authorityPublicKey(privateKey) };
 }
 
+/** PKCS#8 PEM, not encrypted: for a reducer outside of any enclave, until it has sealed the key. */
+export const authorityKeyPem = ({ privateKey }: AuthorityKey): Secret<string> =>
+  new Secret(privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+
+/**
+ * Reads what authorityKeyPem wrote.
+ * @throws ProvisioningError "wrong-authority-key" if it is no P-384 private key
+ */
+export function parseAuthorityKeyPem(pem: Secret<string>): AuthorityKey {
+  return parsedAuthorityKey(() => createPrivateKey({ key: pem.reveal(), format: "pem" }));
+}
+
 /** The authority of a new federation: signs its own certificate, valid for 10 years. */
 export function createAuthority(given: {
   readonly federationId: FederationId;
@@ -110,7 +122,10 @@ export function restoreAuthority(given: {
   readonly randomness: Randomness;
 }): Authority {
   const { federationId, caCertificate, randomness } = given;
-  const key = parseAuthorityKey(given.privateKeyDer);
+  const der = Buffer.from(given.privateKeyDer.reveal());
+  const key = parsedAuthorityKey(() =>
+    createPrivateKey({ key: der, format: "der", type: "pkcs8" }),
+  );
   const certificate = readCertificate(caCertificate);
   if (
     !certificate.checkPrivateKey(key.privateKey) ||
@@ -163,10 +178,9 @@ function authorityOf(
   };
 }
 
-function parseAuthorityKey(der: Secret<Uint8Array>): AuthorityKey {
+function parsedAuthorityKey(parse: () => KeyObject): AuthorityKey {
   try {
-    const key = Buffer.from(der.reveal());
-    const privateKey = createPrivateKey({ key, format: "der", type: "pkcs8" });
+    const privateKey = parse();
     return { privateKey, publicKeyDer: authorityPublicKey(privateKey) };
   } catch {
     // The cause is dropped: nothing derived from a private key goes into a log.

@@ -4,15 +4,14 @@ import path from "node:path";
 import type { Clock } from "../../lib/base/clock.ts";
 import type { FederationId } from "../../lib/base/ids.ts";
 import type { Randomness } from "../../lib/base/randomness.ts";
-import { CodedError } from "../../lib/base/refusal.ts";
 import { Secret } from "../../lib/base/secret.ts";
 import { parseDescriptor, writeDescriptor } from "../../lib/federation/descriptor.ts";
 import { federationIdOf } from "../../lib/federation/genesis.ts";
-import { type Manifest, manifestDigest, parseManifest } from "../../lib/federation/manifest.ts";
+import type { Manifest } from "../../lib/federation/manifest/manifest.ts";
+import { manifestDigest, parseManifest } from "../../lib/federation/manifest/parse-manifest.ts";
 import {
   type Authority,
   createAuthority,
-  generateAuthorityKey,
   restoreAuthority,
 } from "../../lib/provisioning/authority.ts";
 import type { ArtifactStore } from "../../lib/storage/artifacts.ts";
@@ -26,6 +25,8 @@ import type { Sealer } from "../../lib/storage/sealed/sealer.ts";
 import { openSqliteRows } from "../../lib/storage/sqlite/ledger-rows.ts";
 import { decodeEvent, encodeEvent } from "../core/events.ts";
 import { applyEvent, emptyState, type FederationState } from "../core/state.ts";
+import { HomeError } from "./home-error.ts";
+import { forgetReducerKey, readReducerKey } from "./reducer-key.ts";
 
 export type FederationHome = {
   readonly manifest: Manifest;
@@ -38,11 +39,6 @@ export type FederationHome = {
   readonly founded: boolean;
   readonly close: () => Promise<void>;
 };
-
-/** A home that cannot be used; the message says what to do. */
-export class HomeError extends CodedError<
-  "no-manifest" | "manifest-changed" | "authority-lost" | "ledger-lost" | "descriptor-lost"
-> {}
 
 const AUTHORITY_PURPOSE = "federation-ca";
 /** In the descriptor until the reducer has listened for the first time. */
@@ -82,7 +78,9 @@ export async function openHome(opening: Opening): Promise<FederationHome> {
   const sealerOf = (id: FederationId) => localSealer(stateKey, id, randomness);
   const authority = hasAuthority
     ? await takeUpAuthority(opening, authorityPath, sealerOf)
-    : await foundAuthority(opening, authorityPath, manifestBytes, sealerOf);
+    : await foundAuthority(opening, authorityPath, { manifest, manifestBytes }, sealerOf);
+  // From here on the key is sealed; a crash may have kept the other copy.
+  await forgetReducerKey(home);
   const { federationId } = authority;
   const sealer = sealerOf(federationId);
   const ledger = await openLedger({ rows, sealer, federationId });
@@ -147,16 +145,16 @@ async function readManifest(home: string): Promise<Uint8Array> {
 }
 
 /**
- * A new CA. The public half goes to disk first: without the sealed key a crash leaves nothing that anybody could have
- * joined, and the next start founds anew.
+ * A new CA, with the key that the manifest pins. Its certificate goes to disk first: without the sealed key a crash
+ * leaves nothing that anybody could have joined, and the next start founds anew.
  */
 async function foundAuthority(
   { home, clock, randomness }: Opening,
   authorityPath: string,
-  manifestBytes: Uint8Array,
+  { manifest, manifestBytes }: Pick<FederationHome, "manifest" | "manifestBytes">,
   sealerOf: (id: FederationId) => Sealer,
 ): Promise<Authority> {
-  const key = generateAuthorityKey();
+  const key = await readReducerKey(home, manifest);
   const federationId = federationIdOf(key.publicKeyDer, manifestDigest(manifestBytes));
   const untrustedNowMs = clock.untrustedNowMs();
   const authority = createAuthority({ federationId, key, randomness, untrustedNowMs });

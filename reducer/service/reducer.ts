@@ -7,7 +7,7 @@ import type { Log } from "../../lib/base/log.ts";
 import { type Randomness, systemRandomness } from "../../lib/base/randomness.ts";
 import { assertInvariant, RefusedError, refusal } from "../../lib/base/refusal.ts";
 import type { RunningRole } from "../../lib/base/role-process.ts";
-import { statementIssuers } from "../../lib/federation/manifest.ts";
+import { statementIssuers } from "../../lib/federation/manifest/statement-issuers.ts";
 import type { Authority } from "../../lib/provisioning/authority.ts";
 import { formatAddress } from "../../lib/transport/address.ts";
 import { type Handlers, type Listener, listen } from "../../lib/transport/listen.ts";

@@ -9,7 +9,8 @@ import { silentLog } from "../../../lib/base/log.ts";
 import { systemRandomness } from "../../../lib/base/randomness.ts";
 import { writeDescriptor } from "../../../lib/federation/descriptor.ts";
 import { federationIdOf } from "../../../lib/federation/genesis.ts";
-import { manifestDigest, writeManifest } from "../../../lib/federation/manifest.ts";
+import { onPremManifest } from "../../../lib/federation/manifest/on-prem-manifest.ts";
+import { manifestDigest, writeManifest } from "../../../lib/federation/manifest/parse-manifest.ts";
 import { createAuthority, generateAuthorityKey } from "../../../lib/provisioning/authority.ts";
 import { createStatement } from "../../../lib/provisioning/statement.ts";
 import { formatAddress } from "../../../lib/transport/address.ts";
@@ -31,18 +32,22 @@ export async function foundFederation(): Promise<FoundedFederation> {
   const directory = await mkdtemp(path.join(tmpdir(), "fedclave-combiner-"));
   const clock = systemClock();
   const organization = generateSigningKey();
-  const manifest = writeManifest({
-    name: name("test"),
-    epoch: 1,
-    admins: {
-      keys: [{ name: name("root"), publicKeyDer: generateSigningKey().publicKeyDer }],
-      threshold: 1,
-    },
-    organizations: [
-      { name: name("org"), publicKeyDer: organization.publicKeyDer, mayEnrol: ["combiner"] },
-    ],
-  });
   const key = generateAuthorityKey();
+  const agreed = onPremManifest({
+    name: name("test"),
+    environment: "development",
+    reducerKeyDer: key.publicKeyDer,
+    admins: [{ name: name("root"), publicKeyDer: generateSigningKey().publicKeyDer }],
+    organizations: [
+      {
+        name: name("org"),
+        publicKeyDer: organization.publicKeyDer,
+        mayEnrol: ["combiner", "client"],
+      },
+    ],
+    weightCap: 1,
+  });
+  const manifest = writeManifest(agreed);
   const federationId = federationIdOf(key.publicKeyDer, manifestDigest(manifest));
   const authority = createAuthority({
     federationId,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { sgxIdentity } from "../../attestation/appraisal/testing/claims-and-identities.ts";
 import { fromBase64, toBase64 } from "../../base/base64.ts";
 import { toHex, utf8 } from "../../base/bytes.ts";
 import { canonicalJson } from "../../base/canonical-json.ts";
@@ -8,27 +9,29 @@ import { systemRandomness } from "../../base/randomness.ts";
 import { createAuthority, generateAuthorityKey } from "../../provisioning/authority.ts";
 import { parseDescriptor, writeDescriptor } from "../descriptor.ts";
 import { federationIdOf } from "../genesis.ts";
-import { type Manifest, manifestDigest, writeManifest } from "../manifest.ts";
+import type { Manifest } from "../manifest/manifest.ts";
+import { onPremManifest } from "../manifest/on-prem-manifest.ts";
+import { manifestDigest, writeManifest } from "../manifest/parse-manifest.ts";
 import { memberSeed } from "../seeds.ts";
+import { anchor } from "../testing/sample-manifest.ts";
 
 const NOW_MS = Date.UTC(2026, 5, 1) as UnixMs;
-const manifest: Manifest = {
+const key = generateAuthorityKey();
+const manifest: Manifest = onPremManifest({
   name: "oncology" as Name,
-  epoch: 1,
-  admins: {
-    keys: [{ name: "alice" as Name, publicKeyDer: generateSigningKey().publicKeyDer }],
-    threshold: 1,
-  },
+  environment: "production",
+  reducerKeyDer: key.publicKeyDer,
+  admins: [{ name: "alice" as Name, publicKeyDer: generateSigningKey().publicKeyDer }],
   organizations: [
     {
       name: "hospital-a" as Name,
       publicKeyDer: generateSigningKey().publicKeyDer,
-      mayEnrol: ["client"],
+      mayEnrol: ["client", "combiner"],
     },
   ],
-};
+  weightCap: 1,
+});
 const manifestBytes = writeManifest(manifest);
-const key = generateAuthorityKey();
 const authority = authorityOf(key);
 const given = {
   caCertificate: authority.caCertificate,
@@ -74,7 +77,7 @@ test("member seeds differ by session, round and member, and refuse round 0", () 
   expect(() => memberSeed(new Uint8Array(31), 1, "a" as Name)).toThrow(/invariant/);
 });
 
-const otherManifest = toBase64(writeManifest({ ...manifest, epoch: 2 }));
+const otherManifest = toBase64(writeManifest({ ...manifest, name: "other" as Name }));
 const otherAuthority = toBase64(authorityOf(generateAuthorityKey()).caCertificate);
 const leaf = toBase64(
   authority.issueCertificate({
@@ -87,7 +90,11 @@ const leaf = toBase64(
 
 test.each<[string, { [field: string]: unknown }, string]>([
   ["another manifest", { manifest: otherManifest }, "wrong-federation-id"],
-  ["another authority", { caCertificate: otherAuthority }, "wrong-federation-id"],
+  [
+    "an authority that the manifest does not pin",
+    { caCertificate: otherAuthority },
+    "ca-not-pinned",
+  ],
   ["another id", { federationId: `${"a".repeat(51)}q` }, "wrong-federation-id"],
   ["no id", { federationId: "" }, "wrong-federation-id"],
   ["a leaf as authority", { caCertificate: leaf }, "bad-ca-certificate"],
@@ -111,6 +118,18 @@ test.each<[string, { [field: string]: unknown }, string]>([
 ])("refuses %s", (_what, deviation, code) => {
   const bytes = utf8(canonicalJson({ ...good, ...deviation } as never));
   expect(() => parseDescriptor(bytes)).toThrow(expect.objectContaining({ code }));
+});
+
+test("a CA that may have been born in an enclave is not held to the pinned keys", () => {
+  const enclave = { ...sgxIdentity, anchor: anchor("intel") };
+  const roles = { ...manifest.roles, reducer: [...manifest.roles.reducer, enclave] };
+  const caCertificate = authorityOf(generateAuthorityKey()).caCertificate;
+  const bytes = writeDescriptor({
+    ...given,
+    caCertificate,
+    manifestBytes: writeManifest({ ...manifest, roles }),
+  });
+  expect(parseDescriptor(bytes).caCertificate).toEqual(caCertificate);
 });
 
 test.each(["127.0.0.1:4000", "[::1]:4000", "combiner_1:65535"])(

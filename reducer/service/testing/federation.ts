@@ -3,13 +3,16 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { systemClock } from "../../../lib/base/clock.ts";
-import type { Name } from "../../../lib/base/ids.ts";
+import type { Digest, Name } from "../../../lib/base/ids.ts";
 import { generateSigningKey, type SigningKey } from "../../../lib/base/keys.ts";
 import { silentLog } from "../../../lib/base/log.ts";
 import { systemRandomness } from "../../../lib/base/randomness.ts";
 import type { RunningRole } from "../../../lib/base/role-process.ts";
 import { parseDescriptor } from "../../../lib/federation/descriptor.ts";
-import { type Manifest, writeManifest } from "../../../lib/federation/manifest.ts";
+import type { Manifest } from "../../../lib/federation/manifest/manifest.ts";
+import { onPremManifest } from "../../../lib/federation/manifest/on-prem-manifest.ts";
+import { writeManifest } from "../../../lib/federation/manifest/parse-manifest.ts";
+import { authorityKeyPem, generateAuthorityKey } from "../../../lib/provisioning/authority.ts";
 import { createStatement, type EnrollableRole } from "../../../lib/provisioning/statement.ts";
 import {
   type MemberHome,
@@ -31,6 +34,7 @@ export class TestFederation {
     "hospital-b": generateSigningKey(),
     stranger: generateSigningKey(),
   };
+  readonly reducerKey = generateAuthorityKey();
   readonly directory: string;
   role: RunningRole | undefined;
   readonly #open: Membership[] = [];
@@ -39,29 +43,43 @@ export class TestFederation {
     this.directory = directory;
   }
 
-  static async found(): Promise<TestFederation> {
+  /** A home as `fedclave init` makes it, whose reducer has not run yet. */
+  static async prepare(): Promise<TestFederation> {
     const federation = new TestFederation(await mkdtemp(path.join(tmpdir(), "fedclave-reducer-")));
     await federation.writeManifest(1);
+    await federation.writeReducerKey();
+    return federation;
+  }
+
+  static async found(): Promise<TestFederation> {
+    const federation = await TestFederation.prepare();
     await federation.start();
     return federation;
   }
 
-  async writeManifest(epoch: number): Promise<void> {
+  /** @param change  of the manifest that founding would want */
+  async writeManifest(epoch: number, change: Partial<Manifest> = {}): Promise<void> {
     const organization = (text: "hospital-a" | "hospital-b") => ({
       name: name(text),
       publicKeyDer: this.keys[text].publicKeyDer,
       mayEnrol: ["client", "combiner"] as const,
     });
-    const manifest: Manifest = {
+    const genesis = onPremManifest({
       name: name("test"),
-      epoch,
-      admins: {
-        keys: [{ name: name("root"), publicKeyDer: this.keys.admin.publicKeyDer }],
-        threshold: 1,
-      },
+      environment: "development",
+      reducerKeyDer: this.reducerKey.publicKeyDer,
+      admins: [{ name: name("root"), publicKeyDer: this.keys.admin.publicKeyDer }],
       organizations: [organization("hospital-a"), organization("hospital-b")],
-    };
-    await writeFile(path.join(this.directory, "manifest.json"), writeManifest(manifest));
+      weightCap: 1,
+    });
+    const previousDigest = epoch === 1 ? null : ("ab".repeat(32) as Digest);
+    const manifest = writeManifest({ ...genesis, epoch, previousDigest, ...change });
+    await writeFile(path.join(this.directory, "manifest.json"), manifest);
+  }
+
+  async writeReducerKey(key = this.reducerKey, mode = 0o600): Promise<void> {
+    const file = path.join(this.directory, "reducer.key.pem");
+    await writeFile(file, authorityKeyPem(key).reveal(), { mode });
   }
 
   async start(): Promise<void> {

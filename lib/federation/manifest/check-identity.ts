@@ -1,0 +1,169 @@
+import { isAnything, type OrAnything } from "../../attestation/appraisal/anything.ts";
+import { anchorOf, type EnclaveIdentity } from "../../attestation/appraisal/identity.ts";
+import {
+  type Hazard,
+  hazardsAdmitted,
+  type MaskedBits,
+  SGX_ATTRIBUTE_HAZARDS,
+  SNP_POLICY_HAZARDS,
+  TD_ATTRIBUTE_HAZARDS,
+} from "../../attestation/appraisal/masked-bits.ts";
+import type { DcapTcbPolicy } from "../../attestation/appraisal/tcb-policy.ts";
+import { parseCertificate } from "../../attestation/endorsements/certificate.ts";
+import { EvidenceError } from "../../attestation/evidence-error.ts";
+import {
+  type VendorAnchor,
+  vendorAnchorOf,
+} from "../../attestation/trust-anchors/vendor-anchors.ts";
+import { fromHex } from "../../base/bytes.ts";
+import { canonicalJson } from "../../base/canonical-json.ts";
+import type { Environment } from "./manifest.ts";
+import { type ManifestProblem, type Path, problem } from "./problems.ts";
+
+/** A masked field of an identity, and what would be dangerous in it. */
+type Bits = readonly [field: string, bits: MaskedBits, hazards: readonly Hazard[]];
+
+/**
+ * Whether an identity can be met, says what it means, and is fit for production.
+ * @param environment  undefined if the manifest's is ill-formed
+ */
+export function checkIdentity(
+  path: Path,
+  identity: EnclaveIdentity,
+  environment: Environment | undefined,
+): ManifestProblem[] {
+  const isProduction = environment === "production";
+  return [
+    ...checkAnchor(path, identity, isProduction),
+    ...bitsOf(identity).flatMap((bits) => checkBits(path, bits, isProduction)),
+    ...checkLists(path, identity),
+    ...(identity.kind === "sev-snp" ? [] : checkTcb([...path, "tcb"], identity.tcb)),
+    ...(isProduction ? checkSoftware(path, identity) : []),
+  ];
+}
+
+function checkAnchor(
+  path: Path,
+  identity: EnclaveIdentity,
+  isProduction: boolean,
+): ManifestProblem[] {
+  const at = [...path, "anchor"];
+  const der = anchorOf(identity);
+  const vendor: VendorAnchor["vendor"] = identity.kind === "sev-snp" ? "amd" : "intel";
+  const known = vendorAnchorOf(der);
+  if (known !== undefined && known.vendor !== vendor) {
+    const message = `${known.name} is no root for ${identity.kind}`;
+    return [problem("wrong-vendor", at, message)];
+  }
+  if (known !== undefined) return [];
+  if (isProduction) {
+    const message = `not a root of ${vendor}'s; development anchors have no place in production`;
+    return [problem("development-anchor", at, message)];
+  }
+  return isAuthority(der) ? [] : [problem("bad-anchor", at, "no certificate of an authority")];
+}
+
+function isAuthority(der: Uint8Array): boolean {
+  try {
+    return parseCertificate(der).authority.isAuthority;
+  } catch (cause) {
+    if (!(cause instanceof EvidenceError)) throw cause;
+    return false;
+  }
+}
+
+function bitsOf(identity: EnclaveIdentity): readonly Bits[] {
+  switch (identity.kind) {
+    case "sgx":
+      return [
+        ["attributes", identity.attributes, SGX_ATTRIBUTE_HAZARDS],
+        ["miscSelect", identity.miscSelect, []],
+      ];
+    case "tdx":
+      return [
+        ["tdAttributes", identity.tdAttributes, TD_ATTRIBUTE_HAZARDS],
+        ["xfam", identity.xfam, []],
+      ];
+    case "sev-snp":
+      return [
+        ["guestPolicy", identity.guestPolicy, SNP_POLICY_HAZARDS],
+        ["platformInfo", identity.platformInfo, []],
+      ];
+  }
+}
+
+function checkBits(
+  path: Path,
+  [field, bits, hazards]: Bits,
+  isProduction: boolean,
+): ManifestProblem[] {
+  const value = fromHex(bits.value) ?? new Uint8Array();
+  const mask = fromHex(bits.mask) ?? new Uint8Array();
+  const problems: ManifestProblem[] = [];
+  if (value.some((byte, index) => (byte & ~(mask[index] ?? 0)) !== 0)) {
+    const message = "the value wants bits that the mask passes over";
+    problems.push(problem("value-outside-mask", [...path, field, "value"], message));
+  }
+  const admitted = isProduction ? hazardsAdmitted(bits, hazards) : [];
+  if (admitted.length > 0) {
+    const message = `accepts ${admitted.join(", ")}, which has no place in production`;
+    problems.push(problem("hazard-admitted", [...path, field], message));
+  }
+  return problems;
+}
+
+/** Lists that accept nothing, or say the same twice. */
+function checkLists(path: Path, identity: EnclaveIdentity): ManifestProblem[] {
+  const lists: readonly (readonly [Path, OrAnything<readonly unknown[]>])[] =
+    identity.kind === "sev-snp"
+      ? [
+          [["platforms"], identity.platforms],
+          [["vmpls"], identity.vmpls],
+          [["signingKeys"], identity.signingKeys],
+        ]
+      : [
+          [["platforms"], identity.platforms],
+          [["tcb", "accepted"], identity.tcb.accepted.map((each) => each.status)],
+        ];
+  return lists.flatMap(([field, entries]) => {
+    if (isAnything(entries)) return [];
+    const at = [...path, ...field];
+    if (entries.length === 0) {
+      return [problem("nobody-accepted", at, "an empty list accepts nobody")];
+    }
+    return repeated(at, entries);
+  });
+}
+
+function repeated(path: Path, entries: readonly unknown[]): ManifestProblem[] {
+  const spelled = entries.map((each) => canonicalJson(each as never));
+  return spelled.flatMap((text, index) =>
+    spelled.indexOf(text) === index
+      ? []
+      : [problem("listed-twice", [...path, index], "the same is listed before")],
+  );
+}
+
+/** Advisories are listed once, and not allowed in one place and refused in another. */
+function checkTcb(path: Path, { accepted, refusedAdvisories }: DcapTcbPolicy): ManifestProblem[] {
+  const statuses = accepted.flatMap(({ advisories }, index) => {
+    if (isAnything(advisories)) return [];
+    const at = [...path, "accepted", index, "advisories"];
+    const contradictions = advisories.flatMap((advisory, position) =>
+      refusedAdvisories.includes(advisory)
+        ? [problem("advisory-contradiction", [...at, position], `${advisory} is refused too`)]
+        : [],
+    );
+    return [...repeated(at, advisories), ...contradictions];
+  });
+  return [...statuses, ...repeated([...path, "refusedAdvisories"], refusedAdvisories)];
+}
+
+/** A TD whose firmware alone is pinned runs whatever the host gives it to boot. */
+function checkSoftware(path: Path, identity: EnclaveIdentity): ManifestProblem[] {
+  if (identity.kind !== "tdx") return [];
+  const { rtmr1, rtmr2, rtmr3, mrConfigId } = identity.measurement;
+  if (![rtmr1, rtmr2, rtmr3, mrConfigId].every(isAnything)) return [];
+  const message = "pins the firmware only: none of rtmr1, rtmr2, rtmr3 and mrConfigId is wanted";
+  return [problem("unmeasured-software", [...path, "measurement"], message)];
+}
