@@ -54,7 +54,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
   if (der.byteLength > MAX_CERTIFICATE_BYTES) {
     throw new EvidenceError("too-large", `certificate of ${der.byteLength} bytes`);
   }
-  const input = new DerReader(der, "malformed-certificate", "certificate");
+  const input = new DerReader(der, "malformed-certificate", "DER");
   const outer = input.sequence("certificate");
   input.end();
   const toBeSigned = outer.element(TAG.sequence, "body");

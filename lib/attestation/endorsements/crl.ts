@@ -40,8 +40,8 @@ export function parseCrl(der: Uint8Array): Crl {
   if (der.byteLength > MAX_CRL_BYTES) {
     throw new EvidenceError("too-large", `revocation list of ${der.byteLength} bytes`);
   }
-  const input = new DerReader(der, "malformed-crl", "revocation list");
-  const outer = input.sequence("list");
+  const input = new DerReader(der, "malformed-crl", "DER");
+  const outer = input.sequence("revocation list");
   input.end();
   const toBeSigned = outer.element(TAG.sequence, "body");
   const algorithm = outer.element(TAG.sequence, "signature algorithm");
