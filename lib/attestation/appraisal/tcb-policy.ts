@@ -51,8 +51,8 @@ export function appraiseDcapTcb(tcb: DcapTcb, policy: DcapTcbPolicy, nowMs: Unix
     always.push(refusal("advisory-refused", refused.join(" "), wanted));
   }
   const { minEvaluationNumber } = policy;
-  if (tcb.tcbEvaluationDataNumber < minEvaluationNumber) {
-    const seen = tcb.tcbEvaluationDataNumber;
+  const seen = Math.min(tcb.tcbEvaluationDataNumber, tcb.qeEvaluationDataNumber);
+  if (seen < minEvaluationNumber) {
     always.push(refusal("evaluation-number-too-low", seen, `${minEvaluationNumber} or higher`));
   }
   const accepted = policy.accepted.find((each) => each.status === tcb.status);

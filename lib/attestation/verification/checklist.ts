@@ -9,27 +9,25 @@ export type Check<Code extends string = string> = {
   readonly refusal?: Refusal<Code>;
 };
 
+/** What is shown in a reason, or how it is made. */
+type Shown = string | number | (() => string | number);
+
+const shownOf = (shown: Shown): string | number => (typeof shown === "function" ? shown() : shown);
+
 /** Collects checks in order; nothing is decided here. */
 export class Checklist<Code extends string = VerificationCode> {
   readonly #checks: Check<Code>[] = [];
 
   /**
    * Notes one claim.
-   * @param seen  made only for a claim that does not hold
+   * @param seen  it and `wanted` may be functions, called only for a claim that does not hold
    * @returns holds
    */
-  note(
-    holds: boolean,
-    code: Code,
-    claim: string,
-    seen: string | number | (() => string | number),
-    wanted: string | number,
-  ): boolean {
+  note(holds: boolean, code: Code, claim: string, seen: Shown, wanted: Shown): boolean {
     if (holds) {
       this.#checks.push({ claim });
     } else {
-      const value = typeof seen === "function" ? seen() : seen;
-      this.#checks.push({ claim, refusal: refusal(code, value, wanted) });
+      this.#checks.push({ claim, refusal: refusal(code, shownOf(seen), shownOf(wanted)) });
     }
     return holds;
   }

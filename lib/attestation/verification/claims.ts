@@ -30,10 +30,12 @@ export type DcapTcb = {
   readonly tcbDateMs: UnixMs;
   /** The earliest date of a higher level that a component which is out of date misses: grace counts from there. */
   readonly outOfDateSinceMs?: UnixMs;
-  /** Of every level that was matched, sorted, each once: "INTEL-SA-00615". */
+  /** Of every level that was reached, in Intel's order, each once: "INTEL-SA-00615". */
   readonly advisories: readonly string[];
-  /** The lower one of TCB info and QE identity. */
+  /** Of TCB info: which TCB recovery the grade takes into account. */
   readonly tcbEvaluationDataNumber: number;
+  /** Of QE identity. */
+  readonly qeEvaluationDataNumber: number;
   /** 2 or 3; documents of version 2 name no advisories. */
   readonly tcbInfoVersion: number;
 };

@@ -37,6 +37,7 @@ const dcap = {
     tcbDateMs: Date.UTC(2025, 0, 1) as UnixMs,
     advisories: [],
     tcbEvaluationDataNumber: 19,
+    qeEvaluationDataNumber: 19,
     tcbInfoVersion: 3,
   },
 };
