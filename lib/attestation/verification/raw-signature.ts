@@ -1,15 +1,11 @@
 /** ECDSA P-256 signatures as quotes and Intel's documents carry them: r ‖ s, 32 bytes each, big-endian. */
-import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { type KeyObject, verify } from "node:crypto";
+import { readP256Point } from "../endorsements/signature-algorithm.ts";
 
 /** Reads a point of P-256. @param point  x ‖ y, 64 bytes @returns undefined if it is not on the curve */
 export function readPoint(point: Uint8Array): KeyObject | undefined {
-  const coordinate = (offset: number) =>
-    Buffer.from(point.buffer, point.byteOffset + offset, 32).toString("base64url");
   try {
-    return createPublicKey({
-      key: { kty: "EC", crv: "P-256", x: coordinate(0), y: coordinate(32) },
-      format: "jwk",
-    });
+    return readP256Point(point);
   } catch {
     // Hostile bytes: OpenSSL refuses what is not a point.
     return undefined;
