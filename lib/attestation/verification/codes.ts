@@ -76,6 +76,7 @@ export const OTHER_CODES = [
   "snp-chip-id-mismatch",
   "snp-product-mismatch",
   "self-signature-invalid",
+  "critical-extension-unknown",
   "no-evidence",
   "several-evidences",
   "public-key-not-bound",

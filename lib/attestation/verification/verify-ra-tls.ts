@@ -5,7 +5,12 @@ import { type Digest, digestOf, type UnixMs } from "../../base/ids.ts";
 import type { Certificate } from "../endorsements/certificate.ts";
 import { verifySignature } from "../endorsements/signature-algorithm.ts";
 import type { Quote } from "../evidence/quote.ts";
-import type { RaTlsCertificate, RaTlsEvidence } from "../evidence/ra-tls-certificate.ts";
+import {
+  GRAMINE_LEGACY_EVIDENCE,
+  type RaTlsCertificate,
+  type RaTlsEvidence,
+  TCG_DICE_EVIDENCE,
+} from "../evidence/ra-tls-certificate.ts";
 import type { HashEntry } from "../evidence/ra-tls-evidence.ts";
 import { Checklist } from "./checklist.ts";
 import type { SgxClaims, TdxClaims, Verification } from "./claims.ts";
@@ -36,10 +41,19 @@ const HASHES: ReadonlyMap<bigint, string> = new Map([
   [7n, "sha384"],
   [8n, "sha512"],
 ]);
+/** What a critical extension may be: it says how the certificate is to be used in TLS, or is the evidence. */
+const KNOWN_CRITICAL: readonly string[] = [
+  "2.5.29.15", // key usage
+  "2.5.29.17", // subject alternative name
+  "2.5.29.19", // basic constraints
+  "2.5.29.37", // extended key usage
+  TCG_DICE_EVIDENCE,
+  GRAMINE_LEGACY_EVIDENCE,
+];
 const ZERO_HALF = new Uint8Array(32);
 
 /**
- * Checks self-signature, the binding of the key, the nonce, and the quote. All reasons are collected.
+ * Checks self-signature, critical extensions, the binding of the key, the nonce, and the quote. All reasons are collected.
  *
  * @param askedNonce  what the verifier gave for freshness; undefined where it gave none, and then a nonce in the
  *   certificate is reported only
@@ -51,6 +65,7 @@ export function verifyRaTls(
 ): Verification<RaTlsClaims> {
   const checklist = new Checklist();
   checkSelfSignature(certificate, checklist);
+  checkExtensions(certificate, checklist);
   if (evidence.kind === "none" || evidence.kind === "several") {
     const code = evidence.kind === "none" ? "no-evidence" : "several-evidences";
     const seen = () => found.join(", ") || "none";
@@ -76,6 +91,20 @@ function checkSelfSignature(certificate: Certificate, checklist: Checklist): voi
     "certificate: signed with its own key",
     "another signature",
     "one that its public key verifies",
+  );
+}
+
+/** RFC 5280 §4.2: whoever does not understand one may not use the certificate. */
+function checkExtensions({ extensions }: Certificate, checklist: Checklist): void {
+  const unknown = [...extensions]
+    .filter(([oid, { critical }]) => critical && !KNOWN_CRITICAL.includes(oid))
+    .map(([oid]) => oid);
+  checklist.note(
+    unknown.length === 0,
+    "critical-extension-unknown",
+    "certificate: every critical extension is understood",
+    unknown.join(", "),
+    "none that is not",
   );
 }
 
