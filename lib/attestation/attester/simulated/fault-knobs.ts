@@ -5,8 +5,9 @@ import type {
   CertificatePart,
   DatedObject,
   DatedObjectFault,
+  VerificationCode,
 } from "../../verification/codes.ts";
-import { DCAP_TEES, type Knob, SNP_TEES } from "./knob.ts";
+import { DCAP_TEES, type Knob, type KnobAnswer, SNP_TEES } from "./knob.ts";
 
 type Titled<Fault extends string> = {
   readonly title: string;
@@ -24,15 +25,27 @@ const OF_ANY: readonly CertificateFault[] = [
 ];
 const AUTHORITY: readonly CertificateFault[] = [...OF_ANY, "revoked", "not-a-ca"];
 
-/** AMD lists no leafs, so that a VCEK cannot be revoked; a root of another name is the root of no product. */
+/**
+ * Left out is what another knob does in a way of its own: PCK CA and TCB signer have the wrong name, and the PCK CA
+ * another issuer, where somebody else takes their place; an ARK of another name is the root of no product. Nobody
+ * revokes Intel's root but whoever configured it, and AMD lists no leafs, so that a VCEK cannot be revoked.
+ */
 const CERTIFICATES: Readonly<Record<CertificatePart, Titled<CertificateFault>>> = {
-  root: { title: "root", tees: DCAP_TEES, faults: AUTHORITY },
-  "pck-ca": { title: "PCK CA", tees: DCAP_TEES, faults: AUTHORITY },
+  root: {
+    title: "root",
+    tees: DCAP_TEES,
+    faults: AUTHORITY.filter((fault) => fault !== "revoked"),
+  },
+  "pck-ca": {
+    title: "PCK CA",
+    tees: DCAP_TEES,
+    faults: AUTHORITY.filter((fault) => fault !== "wrong-name" && fault !== "issuer-mismatch"),
+  },
   pck: { title: "PCK", tees: DCAP_TEES, faults: [...OF_ANY, "revoked", "is-a-ca"] },
   "tcb-signing": {
     title: "TCB signing",
     tees: DCAP_TEES,
-    faults: [...OF_ANY, "revoked", "is-a-ca"],
+    faults: [...OF_ANY.filter((fault) => fault !== "wrong-name"), "revoked", "is-a-ca"],
   },
   ark: {
     title: "ARK",
@@ -82,6 +95,19 @@ const OBJECT_SENTENCES: Readonly<Record<DatedObjectFault, string>> = {
   "wrong-tee": "is for the other TEE",
 };
 
+/** What else goes wrong with them. */
+const BESIDES: Readonly<Partial<Record<VerificationCode, readonly VerificationCode[]>>> = {
+  // What AMD certifies of a key depends on whose key the name says it is.
+  "vcek-wrong-name": ["vcek-wrong-profile"],
+  "tcb-info-wrong-tee": ["qe-identity-wrong-tee", "tcb-level-not-found", "tdx-module-unknown"],
+  "qe-identity-wrong-tee": ["qe-prodid-mismatch"],
+};
+
+const refusedAs = (code: VerificationCode): KnobAnswer => {
+  const besides = BESIDES[code];
+  return { by: "verifier", code, ...(besides && { besides }) };
+};
+
 /** Two tables multiplied; the code is always that of object and fault. */
 export const FAULT_KNOBS: readonly Knob[] = [
   ...entries(CERTIFICATES).flatMap(([part, { title, tees, faults }]) =>
@@ -91,7 +117,7 @@ export const FAULT_KNOBS: readonly Knob[] = [
         about: `The ${title} certificate ${CERTIFICATE_SENTENCES[fault]}.`,
         tees,
         knobs: { faults: { certificates: { [part]: fault } } },
-        answer: { by: "verifier", code: `${part}-${fault}` },
+        answer: refusedAs(`${part}-${fault}`),
       }),
     ),
   ),
@@ -105,7 +131,7 @@ export const FAULT_KNOBS: readonly Knob[] = [
         answer:
           fault === "rolled-back"
             ? { by: "floor", code: `${object}-${fault}` }
-            : { by: "verifier", code: `${object}-${fault}` },
+            : refusedAs(`${object}-${fault}`),
       }),
     ),
   ),

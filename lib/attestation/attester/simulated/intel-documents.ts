@@ -103,7 +103,7 @@ function modules(
     attributesMask: new Uint8Array(8).fill(0xff),
     levels,
   };
-  return [common, { ...common, id: `TDX_${String(listed).padStart(2, "0")}` }];
+  return [common, { ...common, id: `TDX_${listed.toString(16).toUpperCase().padStart(2, "0")}` }];
 }
 
 function verdictOf(

@@ -12,7 +12,7 @@ export type KnobAnswer =
   | { readonly by: "nobody" }
   /** Cannot be read. */
   | { readonly by: "parser"; readonly code: EvidenceErrorCode }
-  /** Not genuine. `besides` are the other reasons that the same deviation gives. */
+  /** Not genuine. `besides` are other reasons that the deviation gives on one TEE at least. */
   | {
       readonly by: "verifier";
       readonly code: VerificationCode;

@@ -29,9 +29,11 @@ export function issueCollateral(
   const { settings, knobs, served, chain } = given;
   const { root, pckCa, tcbSigning } = served;
   const { documents } = knobs.faults;
-  const isForger = knobs.chain.documentSigner === "pck";
-  const signer = isForger ? chain.pck : tcbSigning;
-  const signerChain = pemChain(isForger ? chain.certificates : [tcbSigning.der, root.der]);
+  const { documentSigner } = knobs.chain;
+  const signer = documentSigner === "tcb-signer" ? tcbSigning : chain.pck;
+  const signerChain = pemChain(
+    documentSigner === "pck-with-its-chain" ? chain.certificates : [signer.der, root.der],
+  );
   const tcbInfo = signedText(
     tcbInfoText(settings, knobs, nowMs),
     signer.signer.privateKey,

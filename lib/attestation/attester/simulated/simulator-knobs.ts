@@ -27,8 +27,8 @@ export type ChainKnobs = {
    * four certificates or in the CA's place; the TCB signer in the CA's place.
    */
   readonly pck: "honest" | "issued-by-pck" | "pck-as-ca" | "tcb-signer-as-ca";
-  /** Who signs TCB info and QE identity: the TCB signer, or this platform's own PCK key. */
-  readonly documentSigner: "tcb-signer" | "pck";
+  /** Who signs TCB info and QE identity: the TCB signer, or this platform's own PCK key, under the root or as it is. */
+  readonly documentSigner: "tcb-signer" | "pck" | "pck-with-its-chain";
   /** Whose documents are served: those under the platform's PCK CA, or under Intel's other one. */
   readonly pckCa: "same" | "other";
   /** Whether the collateral carries the PCK chain for quotes that only name their platform (certification type 1). */

@@ -1,0 +1,120 @@
+/** What verifier, floor and policies say of a simulated machine, each stage asked only if the one before is content. */
+import type { UnixMs } from "../../base/ids.ts";
+import { systemRandomness } from "../../base/randomness.ts";
+import { defaultRefusals } from "../appraisal/default-policy.ts";
+import { appraiseDcapTcb, type DcapTcbPolicy } from "../appraisal/tcb-policy.ts";
+import type { Evidence } from "../attester/attester.ts";
+import {
+  createDevelopmentRoot,
+  type DevelopmentRoot,
+} from "../attester/simulated/development-root.ts";
+import {
+  type SimulatedEndorsements,
+  type SimulatedTeeGiven,
+  simulatedEndorsements,
+  simulatedTee,
+} from "../attester/simulated/simulated-attester.ts";
+import { parseQuote } from "../evidence/quote.ts";
+import { parseSnpReport } from "../evidence/snp-report.ts";
+import { EvidenceError } from "../evidence-error.ts";
+import type { Verification, VerifiedClaims } from "../verification/claims.ts";
+import { checkFloor, EMPTY_FLOOR, raiseFloor } from "../verification/collateral-floor.ts";
+import { verifyCollateral } from "../verification/verify-collateral.ts";
+import { verifyQuoteWith } from "../verification/verify-quote.ts";
+import { verifySnpReport } from "../verification/verify-snp.ts";
+
+/** When everything simulated in tests happens. */
+export const TEST_NOW_MS = Date.UTC(2026, 5, 1, 12) as UnixMs;
+
+/** One root for a test file: its keys for SEV-SNP take seconds to make. */
+export const testRoot = (): DevelopmentRoot =>
+  createDevelopmentRoot({ randomness: systemRandomness, nowMs: TEST_NOW_MS });
+
+/** 64 bytes that tell. */
+export const TEST_REPORT_DATA = Uint8Array.from({ length: 64 }, (_, index) => index + 1);
+
+/** A cautious policy: one advisory is known, one is refused by name, a month of grace, no documents of before 18. */
+export const TEST_TCB_POLICY: DcapTcbPolicy = {
+  accepted: [
+    { status: "UpToDate", advisories: { any: true, because: "Intel lists none that matter" } },
+    { status: "SWHardeningNeeded", advisories: ["INTEL-SA-00615"] },
+  ],
+  refusedAdvisories: ["INTEL-SA-00837"],
+  graceDays: 30,
+  minEvaluationNumber: 18,
+};
+
+export type Judgement = {
+  readonly by: "nobody" | "parser" | "verifier" | "floor" | "default-policy" | "tcb-policy";
+  /** Sorted, each once. */
+  readonly codes: readonly string[];
+  readonly claims?: VerifiedClaims;
+};
+
+/** Evidence and endorsements as anybody could have them. */
+export type Presented = {
+  readonly evidence: Evidence;
+  readonly endorsements: SimulatedEndorsements;
+  /** What was seen of an honest machine some time before. */
+  readonly before: SimulatedEndorsements;
+};
+
+/** A blank measurement on a machine. */
+export async function present(given: SimulatedTeeGiven): Promise<Presented> {
+  const tee = simulatedTee(given);
+  return {
+    evidence: await tee.attester({ tee: given.platform.tee }).attest(TEST_REPORT_DATA),
+    endorsements: await tee.endorsements(TEST_NOW_MS),
+    before: await simulatedEndorsements({ ...given, knobs: {}, nowMs: TEST_NOW_MS }),
+  };
+}
+
+/** Asks every stage. @param anchor  unset: the machine's own */
+export function judge(presented: Presented, anchor = presented.endorsements.anchor): Judgement {
+  let verification: Verification;
+  try {
+    verification = verify(presented, anchor);
+  } catch (error) {
+    if (!(error instanceof EvidenceError)) throw error;
+    return { by: "parser", codes: [error.code] };
+  }
+  const { checks, claims } = verification;
+  const refusals = checks.flatMap((check) => check.refusal ?? []);
+  if (claims === undefined || refusals.length > 0) return judgement("verifier", refusals);
+  const byDefault = defaultRefusals(claims);
+  if (byDefault.length > 0) return judgement("default-policy", byDefault);
+  if (claims.tee === "sev-snp") return { by: "nobody", codes: [], claims };
+  const { refusals: byPolicy } = appraiseDcapTcb(claims.tcb, TEST_TCB_POLICY, TEST_NOW_MS);
+  if (byPolicy.length > 0) return judgement("tcb-policy", byPolicy);
+  const older = floorRefusals(presented);
+  if (older.length > 0) return judgement("floor", older);
+  return { by: "nobody", codes: [], claims };
+}
+
+const judgement = (
+  by: Judgement["by"],
+  refusals: readonly { readonly code: string }[],
+): Judgement => ({ by, codes: [...new Set(refusals.map(({ code }) => code))].sort() });
+
+function verify({ evidence, endorsements }: Presented, anchor: Uint8Array): Verification {
+  if (evidence.kind === "dcap-quote" && endorsements.kind === "dcap") {
+    const quote = parseQuote(evidence.bytes);
+    return verifyQuoteWith(quote, endorsements.collateral, [anchor], TEST_NOW_MS);
+  }
+  if (evidence.kind === "snp-report" && endorsements.kind === "sev-snp") {
+    const report = parseSnpReport(evidence.bytes);
+    return verifySnpReport(report, endorsements.endorsements, [anchor], TEST_NOW_MS);
+  }
+  throw new Error("evidence and endorsements are of different vendors");
+}
+
+/** Against what honest collateral of the same machine raised the floor to. */
+function floorRefusals({ endorsements, before }: Presented): readonly { readonly code: string }[] {
+  const [seen, now] = [before, endorsements].map((each) =>
+    each.kind === "dcap"
+      ? verifyCollateral(each.collateral, [each.anchor], TEST_NOW_MS).collateral
+      : undefined,
+  );
+  if (seen === undefined || now === undefined) return [];
+  return checkFloor(now, raiseFloor(seen, EMPTY_FLOOR));
+}
