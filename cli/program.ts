@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { describeError } from "../lib/base/log.ts";
 import { RefusedError } from "../lib/base/refusal.ts";
 import { CliError, EndedWithStatus } from "./cli-error.ts";
+import { addAttestCommands } from "./commands/attest.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addMemberCommands } from "./commands/member.ts";
@@ -42,6 +43,7 @@ export async function runProgram(
   addPackageCommands(program, context);
   addModelCommands(program, context);
   addSessionCommands(program, context);
+  addAttestCommands(program, context);
   try {
     await program.parseAsync(spellHelp(args), { from: "user" });
     return EXIT_OK;

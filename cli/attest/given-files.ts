@@ -1,0 +1,105 @@
+/** What evidence is held against, from the files that the command line names. */
+import {
+  type CollateralFile,
+  readCollateralFile,
+} from "../../lib/attestation/collateral/bundle-file.ts";
+import { parseCertificate } from "../../lib/attestation/endorsements/certificate.ts";
+import type { SnpEndorsements } from "../../lib/attestation/endorsements/snp-endorsements.ts";
+import { EvidenceError } from "../../lib/attestation/evidence-error.ts";
+import { fromHex } from "../../lib/base/bytes.ts";
+import { usageError } from "../cli-error.ts";
+import type { CommandContext } from "../context.ts";
+import { readFileOr, within } from "../enrol-member.ts";
+import { dcapSetFor, snpPartsFor } from "./collateral-choice.ts";
+import type { EvidenceFile } from "./evidence-file.ts";
+import { parseInstant } from "./instant-option.ts";
+import { pemBlocksOf } from "./text-or-bytes.ts";
+import type { Given } from "./verify-evidence.ts";
+
+export type GivenOptions = {
+  readonly collateral?: string;
+  readonly leaf?: string;
+  readonly chain?: string;
+  readonly crl?: string;
+  readonly root: readonly string[];
+  readonly nonce?: string;
+  readonly now?: string;
+};
+
+/** Reads them all. @throws CliError "usage" | "unreadable-file" */
+export async function readGiven(
+  { clock }: Pick<CommandContext, "clock">,
+  evidence: EvidenceFile,
+  options: GivenOptions,
+): Promise<Given> {
+  refuseUnused(evidence, options);
+  const nonce = options.nonce === undefined ? undefined : fromHex(options.nonce.toLowerCase());
+  if (options.nonce !== undefined && nonce === undefined) throw usageError("--nonce is not hex");
+  const nowMs =
+    options.now === undefined ? clock.untrustedNowMs() : parseInstant(options.now, "--now");
+  const roots = await Promise.all(options.root.map(readRoot));
+  const { collateral } = options;
+  const file = collateral === undefined ? undefined : await readCollateral(collateral);
+  return {
+    collateral: file && dcapSetFor(evidence, file),
+    snp: evidence.kind === "snp-report" ? await readSnp(evidence, options, file) : undefined,
+    roots: roots.length === 0 ? undefined : roots,
+    nonce,
+    nowMs,
+  };
+}
+
+/** What would be ignored is refused: whoever named it believes that it counts. */
+function refuseUnused({ kind }: EvidenceFile, options: GivenOptions): void {
+  const unused = kind === "snp-report" ? [] : (["leaf", "chain", "crl"] as const);
+  const named = unused.filter((name) => options[name] !== undefined);
+  if (named.length > 0) throw usageError(`--${named.join(", --")}: only for SNP reports`);
+  if (kind !== "ra-tls" && options.nonce !== undefined) {
+    throw usageError("--nonce: only for RA-TLS certificates");
+  }
+}
+
+async function readCollateral(file: string): Promise<CollateralFile> {
+  const bytes = await readFileOr(file, "`fedclave attest fetch` writes one");
+  return within(file, () => readCollateralFile(bytes));
+}
+
+async function readSnp(
+  evidence: EvidenceFile & { readonly kind: "snp-report" },
+  options: GivenOptions,
+  file: CollateralFile | undefined,
+): Promise<SnpEndorsements | undefined> {
+  const held = file === undefined ? {} : await snpPartsFor(evidence.report, file);
+  const leaf = options.leaf === undefined ? held.leaf : await readOne(options.leaf, "the leaf");
+  const chain = options.chain === undefined ? held.chain : await readChain(options.chain);
+  const crl =
+    options.crl === undefined ? held.crl : await readOne(options.crl, "the revocation list");
+  if (leaf === undefined || chain === undefined) return undefined;
+  return { leaf, chain, ...(crl === undefined ? {} : { crl }) };
+}
+
+/** DER of a certificate or a list, or one block of PEM; its content is for the verifier to judge. */
+async function readOne(file: string, what: string): Promise<Uint8Array> {
+  const bytes = await readFileOr(file, `it should be ${what}, DER or PEM`);
+  return within(file, () => {
+    const [block, ...others] = pemBlocksOf(bytes);
+    if (others.length > 0) throw new EvidenceError("malformed-pem", "several blocks of PEM");
+    return block?.der ?? bytes;
+  });
+}
+
+async function readChain(file: string): Promise<readonly Uint8Array[]> {
+  const bytes = await readFileOr(file, "it should be PEM of ASK or ASVK, then ARK");
+  return within(file, () => {
+    const blocks = pemBlocksOf(bytes);
+    if (blocks.length === 0) throw new EvidenceError("malformed-pem", "no PEM in it");
+    return blocks.map(({ der }) => der);
+  });
+}
+
+/** A root is our own configuration, so it has to be right. @throws CliError "unreadable-file" */
+export async function readRoot(file: string): Promise<Uint8Array> {
+  const der = await readOne(file, "a root certificate");
+  within(file, () => parseCertificate(der));
+  return der;
+}

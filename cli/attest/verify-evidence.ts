@@ -1,0 +1,93 @@
+/** Everything that is asked of evidence when no manifest says what is wanted: is it genuine, is it harmless? */
+import {
+  defaultRefusals,
+  defaultWarnings,
+} from "../../lib/attestation/appraisal/default-policy.ts";
+import type { DcapCollateral } from "../../lib/attestation/endorsements/dcap-collateral.ts";
+import type { SnpEndorsements } from "../../lib/attestation/endorsements/snp-endorsements.ts";
+import type { SnpReport } from "../../lib/attestation/evidence/snp-report.ts";
+import { AMD_ROOTS } from "../../lib/attestation/trust-anchors/amd.ts";
+import { INTEL_ROOT } from "../../lib/attestation/trust-anchors/intel.ts";
+import { type Check, Checklist } from "../../lib/attestation/verification/checklist.ts";
+import type { VerifiedClaims } from "../../lib/attestation/verification/claims.ts";
+import { verifyQuoteWith } from "../../lib/attestation/verification/verify-quote.ts";
+import { type RaTlsClaims, verifyRaTls } from "../../lib/attestation/verification/verify-ra-tls.ts";
+import { verifySnpReport } from "../../lib/attestation/verification/verify-snp.ts";
+import type { UnixMs } from "../../lib/base/ids.ts";
+import type { Refusal } from "../../lib/base/refusal.ts";
+import type { EvidenceFile } from "./evidence-file.ts";
+
+/** What evidence is held against. */
+export type Given = {
+  /** Of the platform that made the quote; undefined if there is none. */
+  readonly collateral: DcapCollateral | undefined;
+  readonly snp: SnpEndorsements | undefined;
+  /** DER; undefined means the vendors'. */
+  readonly roots: readonly Uint8Array[] | undefined;
+  /** What an RA-TLS certificate must bind; undefined if nothing was asked of its maker. */
+  readonly nonce: Uint8Array | undefined;
+  readonly nowMs: UnixMs;
+};
+
+export type Outcome = {
+  readonly checks: readonly Check[];
+  /** There are claims if, and only if, the evidence is genuine. */
+  readonly claims: VerifiedClaims | undefined;
+  /** Of an RA-TLS certificate, if it is genuine. */
+  readonly raTls: RaTlsClaims | undefined;
+  /** Why genuine evidence is not accepted even so. */
+  readonly policyRefusals: readonly Refusal[];
+  readonly warnings: readonly Refusal[];
+};
+
+/** Verifies, and appraises by the default policy. Never throws for what a stranger made. */
+export function verifyEvidence(evidence: EvidenceFile, given: Given): Outcome {
+  const { collateral, nonce, nowMs, roots } = given;
+  const intelRoots = roots ?? [INTEL_ROOT];
+  switch (evidence.kind) {
+    case "quote": {
+      const { quote } = evidence;
+      const { checks, claims } = verifyQuoteWith(quote, collateral, intelRoots, nowMs);
+      return outcome(checks, claims);
+    }
+    case "ra-tls": {
+      const { checks, claims } = verifyRaTls(evidence.raTls, nonce, (quote) =>
+        verifyQuoteWith(quote, collateral, intelRoots, nowMs),
+      );
+      return outcome(checks, claims?.attested, claims);
+    }
+    case "snp-report": {
+      const { checks, claims } = verifySnp(evidence.report, given);
+      return outcome(checks, claims);
+    }
+  }
+}
+
+function verifySnp(report: SnpReport, { snp, roots, nowMs }: Given) {
+  if (snp !== undefined) {
+    return verifySnpReport(report, snp, roots ?? Object.values(AMD_ROOTS), nowMs);
+  }
+  const checklist = new Checklist();
+  const claim = "report: certificates of its signer at hand";
+  checklist.note(false, "collateral-missing", claim, "none", "--leaf FILE.der --chain FILE.pem");
+  return { checks: checklist.checks, claims: undefined };
+}
+
+function outcome(
+  checks: readonly Check[],
+  claims: VerifiedClaims | undefined,
+  raTls?: RaTlsClaims,
+): Outcome {
+  return {
+    checks: distinct(checks),
+    claims,
+    raTls,
+    policyRefusals: claims === undefined ? [] : defaultRefusals(claims, raTls?.otherClaims),
+    warnings: claims === undefined ? [] : defaultWarnings(claims),
+  };
+}
+
+/** Certificates that stand in several chains are checked in each; once is enough to read. */
+const distinct = (checks: readonly Check[]): readonly Check[] => [
+  ...new Map(checks.map((check) => [JSON.stringify(check), check])).values(),
+];
