@@ -42,58 +42,77 @@ export type TcbVerdict = {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Judges what Intel says of a platform. Warns of every status that is accepted without being the best. */
+/**
+ * Judges what Intel says of a platform: its status with the flaws that are open in it, or its grace. Warns of whatever is
+ * accepted without being the best.
+ */
 export function appraiseDcapTcb(tcb: DcapTcb, policy: DcapTcbPolicy, nowMs: UnixMs): TcbVerdict {
-  const always: Refusal<AppraisalCode>[] = [];
-  const refused = tcb.advisories.filter((each) => policy.refusedAdvisories.includes(each));
-  if (refused.length > 0) {
-    const wanted = `none of ${policy.refusedAdvisories.join(" ")}`;
-    always.push(refusal("advisory-refused", refused.join(" "), wanted));
-  }
-  const { minEvaluationNumber } = policy;
-  const seen = Math.min(tcb.tcbEvaluationDataNumber, tcb.qeEvaluationDataNumber);
-  if (seen < minEvaluationNumber) {
-    always.push(refusal("evaluation-number-too-low", seen, `${minEvaluationNumber} or higher`));
-  }
+  const always = [...appraiseDocuments(tcb, policy), ...appraiseRefused(tcb, policy)];
   const accepted = policy.accepted.find((each) => each.status === tcb.status);
-  const { refusals, warnings } =
-    accepted === undefined
-      ? appraiseGrace(tcb, policy, nowMs)
-      : appraiseAdvisories(tcb, accepted, policy);
-  return { refusals: [...always, ...refusals], warnings };
+  const byStatus =
+    accepted === undefined ? [notAccepted(tcb, policy)] : appraiseAdvisories(tcb, accepted, policy);
+  if (byStatus.length === 0) return { refusals: always, warnings: tcbWarnings(tcb) };
+  // Grace is an addition: to accept a status as well must never refuse what was accepted without it.
+  const grace = appraiseGrace(tcb, policy, nowMs);
+  if (grace === undefined) return { refusals: [...always, ...byStatus], warnings: [] };
+  return { refusals: [...always, ...grace.refusals], warnings: grace.warnings };
 }
+
+/** Are Intel's documents recent, and do they say what the policy depends on? */
+function appraiseDocuments(tcb: DcapTcb, policy: DcapTcbPolicy): Refusal<AppraisalCode>[] {
+  const refusals: Refusal<AppraisalCode>[] = [];
+  const seen = Math.min(tcb.tcbEvaluationDataNumber, tcb.qeEvaluationDataNumber);
+  if (seen < policy.minEvaluationNumber) {
+    const wanted = `${policy.minEvaluationNumber} or higher`;
+    refusals.push(refusal("evaluation-number-too-low", seen, wanted));
+  }
+  if (policy.refusedAdvisories.length > 0) refusals.push(...appraiseUnlisted(tcb));
+  return refusals;
+}
+
+function appraiseRefused(
+  { advisories }: DcapTcb,
+  { refusedAdvisories }: DcapTcbPolicy,
+): Refusal<AppraisalCode>[] {
+  const refused = advisories.filter((each) => refusedAdvisories.includes(each));
+  if (refused.length === 0) return [];
+  const wanted = `none of ${refusedAdvisories.join(" ")}`;
+  return [refusal("advisory-refused", refused.join(" "), wanted)];
+}
+
+const notAccepted = (tcb: DcapTcb, { accepted }: DcapTcbPolicy): Refusal<AppraisalCode> => {
+  const wanted = accepted.map((each) => each.status).join(", ");
+  return refusal("tcb-status-not-accepted", tcb.status, wanted || "no status at all");
+};
 
 /** A status the policy names: are the flaws that come with it those that were allowed? */
 function appraiseAdvisories(
   tcb: DcapTcb,
   { status, advisories }: AcceptedStatus,
-  policy: DcapTcbPolicy,
-): TcbVerdict {
-  const refusals: Refusal<AppraisalCode>[] = [];
-  const isKnown = tcb.tcbInfoVersion >= 3;
-  if (!isKnown && !(isAnything(advisories) && policy.refusedAdvisories.length === 0)) {
-    const seen = `TCB info version ${tcb.tcbInfoVersion}, which lists no advisories`;
-    refusals.push(refusal("advisories-unknown", seen, "TCB info version 3"));
+  { refusedAdvisories }: DcapTcbPolicy,
+): Refusal<AppraisalCode>[] {
+  if (isAnything(advisories)) return [];
+  // Where some are refused for every status, it was said before that none are listed.
+  const refusals = refusedAdvisories.length === 0 ? appraiseUnlisted(tcb) : [];
+  const others = tcb.advisories.filter((each) => !advisories.includes(each));
+  if (others.length > 0) {
+    const wanted = `${status} with ${advisories.join(" ") || "no advisory"}`;
+    refusals.push(refusal("advisory-not-allowed", others.join(" "), wanted));
   }
-  if (!isAnything(advisories)) {
-    const others = tcb.advisories.filter((each) => !advisories.includes(each));
-    if (others.length > 0) {
-      const wanted = `${status} with ${advisories.join(" ") || "no advisory"}`;
-      refusals.push(refusal("advisory-not-allowed", others.join(" "), wanted));
-    }
-  }
-  return { refusals, warnings: tcbWarnings(tcb) };
+  return refusals;
 }
 
-/** A status the policy does not name: it may be out of date for a while. */
-function appraiseGrace(tcb: DcapTcb, policy: DcapTcbPolicy, nowMs: UnixMs): TcbVerdict {
+const appraiseUnlisted = ({ tcbInfoVersion }: DcapTcb): Refusal<AppraisalCode>[] => {
+  if (tcbInfoVersion >= 3) return [];
+  const seen = `TCB info version ${tcbInfoVersion}, which lists no advisories`;
+  return [refusal("advisories-unknown", seen, "TCB info version 3")];
+};
+
+/** Whether a platform that is out of date may still be used; undefined where grace has no part in it. */
+function appraiseGrace(tcb: DcapTcb, policy: DcapTcbPolicy, nowMs: UnixMs): TcbVerdict | undefined {
   const { outOfDateSinceMs } = tcb;
   if (policy.graceDays === 0 || outOfDateSinceMs === undefined || !mayBeLate(tcb.status, policy)) {
-    const wanted = policy.accepted.map((each) => each.status).join(", ");
-    return {
-      refusals: [refusal("tcb-status-not-accepted", tcb.status, wanted || "no status at all")],
-      warnings: [],
-    };
+    return undefined;
   }
   const endMs = outOfDateSinceMs + policy.graceDays * DAY_MS;
   const seen = `${tcb.status} since ${dayOf(outOfDateSinceMs)}`;

@@ -23,7 +23,7 @@ test.each<[string, DcapTcb, DcapTcbPolicy, string[]]>([
     "one advisory too many",
     tcb({ ...hardening, advisories: ["INTEL-SA-00334", "INTEL-SA-00615"] }),
     policy,
-    ["advisory-not-allowed", "(tcb-not-up-to-date)"],
+    ["advisory-not-allowed"],
   ],
   [
     "an up-to-date platform with an advisory nobody allowed",
@@ -114,6 +114,24 @@ test.each<[string, DcapTcb, DcapTcbPolicy, string[]]>([
     { ...late(1), status: "OutOfDateConfigurationNeeded" },
     { ...policy, accepted: [{ status: "ConfigurationNeeded", advisories: any }] },
     ["(tcb-in-grace)"],
+  ],
+  [
+    "a late platform that is accepted as such, but not with this advisory, in its grace",
+    { ...late(1), advisories: ["INTEL-SA-01000"] },
+    { ...policy, accepted: [{ status: "OutOfDate", advisories: [] }] },
+    ["(tcb-in-grace)"],
+  ],
+  [
+    "documents that list no advisories, where an accepted status depends on them",
+    tcb({ tcbInfoVersion: 2 }),
+    { ...policy, refusedAdvisories: [] },
+    ["advisories-unknown"],
+  ],
+  [
+    "documents that list no advisories, where some are refused in grace too",
+    { ...late(1), tcbInfoVersion: 2 },
+    policy,
+    ["advisories-unknown", "(tcb-in-grace)"],
   ],
   [
     "a revoked platform in what would be its grace",

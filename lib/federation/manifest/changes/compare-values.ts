@@ -76,8 +76,15 @@ export const maskedBits: Comparator<MaskedBits> = (before, after, place) => {
     const because = "bits must now have a value that was refused before";
     return changed([before, after], place, ["loosening", because], show);
   }
-  const because = "bits that might have any value must now have this one";
-  return changed([before, after], place, ["tightening", because], show);
+  const isNarrower = newMask.some((bits, index) => (bits & ~(mask[index] ?? 0)) !== 0);
+  return changed(
+    [before, after],
+    place,
+    isNarrower
+      ? ["tightening", "bits that might have any value must now have this one"]
+      : ["neutral", "the same bits must have the same value"],
+    show,
+  );
 };
 
 const bytesOf = (hex: string): Uint8Array => {

@@ -57,7 +57,7 @@ const acceptedText = (accepted: AcceptedReducer | AcceptedMember): string => {
 };
 
 const enclaveText = (identity: EnclaveIdentity): string =>
-  `${identity.kind} under ${anchorText(identity)}`;
+  `${identity.kind} under ${anchorText(identity.anchor)}`;
 
 const roles = fields<Roles>({
   reducer: byKey(

@@ -10,7 +10,6 @@ import type {
   TdxIdentity,
   TdxMeasurement,
 } from "../../../attestation/appraisal/identity.ts";
-import { anchorOf, type EnclaveIdentity } from "../../../attestation/appraisal/identity.ts";
 import type {
   AcceptedStatus,
   DcapTcbPolicy,
@@ -18,6 +17,7 @@ import type {
   SnpTcbPolicy,
 } from "../../../attestation/appraisal/tcb-policy.ts";
 import { vendorAnchorOf } from "../../../attestation/trust-anchors/vendor-anchors.ts";
+import { fromBase64 } from "../../../base/base64.ts";
 import { digestOf } from "../../../base/ids.ts";
 import { admits, byKey, entries, fields, refuses, variants } from "./compare-groups.ts";
 import { identifying, maskedBits, maximum, minimum, orAnything, wanted } from "./compare-values.ts";
@@ -27,11 +27,13 @@ const OTHER = "evidence is accepted that was refused before";
 const exactly = (what: string) => orAnything<string>(what, wanted(OTHER));
 const version = minimum("older versions are refused", "older versions are accepted");
 
-/** An anchor by the name people know it by, or by its digest. */
-export const anchorText = (identity: EnclaveIdentity): string =>
-  vendorAnchorOf(anchorOf(identity))?.name ?? digestOf(anchorOf(identity));
+/** A root certificate by the name people know it by, or by the digest of its DER. @param anchor  DER in base64 */
+export function anchorText(anchor: string): string {
+  const der = fromBase64(anchor) ?? new Uint8Array();
+  return vendorAnchorOf(der)?.name ?? digestOf(der);
+}
 
-const anchor = wanted<string>("another root vouches for the evidence");
+const anchor = wanted<string>("another root vouches for the evidence", anchorText);
 
 const advisories = admits(
   "platforms with this flaw are accepted",
