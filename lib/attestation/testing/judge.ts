@@ -20,7 +20,7 @@ import { EvidenceError } from "../evidence-error.ts";
 import type { Verification, VerifiedClaims } from "../verification/claims.ts";
 import { checkFloor, EMPTY_FLOOR, raiseFloor } from "../verification/collateral-floor.ts";
 import { verifyCollateral } from "../verification/verify-collateral.ts";
-import { verifyQuoteWith } from "../verification/verify-quote.ts";
+import { verifyQuote, verifyQuoteWith } from "../verification/verify-quote.ts";
 import { verifySnpReport } from "../verification/verify-snp.ts";
 
 /** When everything simulated in tests happens. */
@@ -48,6 +48,7 @@ export type Judgement = {
   readonly by: "nobody" | "parser" | "verifier" | "floor" | "default-policy" | "tcb-policy";
   /** Sorted, each once. */
   readonly codes: readonly string[];
+  /** If the evidence is genuine. */
   readonly claims?: VerifiedClaims;
 };
 
@@ -79,22 +80,46 @@ export function judge(presented: Presented, anchor = presented.endorsements.anch
     return { by: "parser", codes: [error.code] };
   }
   const { checks, claims } = verification;
-  const refusals = checks.flatMap((check) => check.refusal ?? []);
+  const refusals = refusalsOf(checks);
   if (claims === undefined || refusals.length > 0) return judgement("verifier", refusals);
   const byDefault = defaultRefusals(claims);
-  if (byDefault.length > 0) return judgement("default-policy", byDefault);
+  if (byDefault.length > 0) return judgement("default-policy", byDefault, claims);
   if (claims.tee === "sev-snp") return { by: "nobody", codes: [], claims };
   const { refusals: byPolicy } = appraiseDcapTcb(claims.tcb, TEST_TCB_POLICY, TEST_NOW_MS);
-  if (byPolicy.length > 0) return judgement("tcb-policy", byPolicy);
+  if (byPolicy.length > 0) return judgement("tcb-policy", byPolicy, claims);
   const older = floorRefusals(presented);
-  if (older.length > 0) return judgement("floor", older);
+  if (older.length > 0) return judgement("floor", older, claims);
   return { by: "nobody", codes: [], claims };
 }
+
+/**
+ * What the verifier says of a quote under collateral that it verified and kept; undefined if the collateral does not
+ * hold by itself. Must be what it says of both together.
+ */
+export function codesUnderKept({
+  evidence,
+  endorsements,
+}: Presented): readonly string[] | undefined {
+  if (evidence.kind !== "dcap-quote" || endorsements.kind !== "dcap") return undefined;
+  const { collateral, anchor } = endorsements;
+  const kept = verifyCollateral(collateral, [anchor], TEST_NOW_MS).collateral;
+  if (kept === undefined) return undefined;
+  const { checks } = verifyQuote(parseQuote(evidence.bytes), kept, TEST_NOW_MS);
+  return judgement("verifier", refusalsOf(checks)).codes;
+}
+
+const refusalsOf = (checks: Verification["checks"]) =>
+  checks.flatMap(({ refusal }) => refusal ?? []);
 
 const judgement = (
   by: Judgement["by"],
   refusals: readonly { readonly code: string }[],
-): Judgement => ({ by, codes: [...new Set(refusals.map(({ code }) => code))].sort() });
+  claims?: VerifiedClaims,
+): Judgement => ({
+  by,
+  codes: [...new Set(refusals.map(({ code }) => code))].sort(),
+  ...(claims && { claims }),
+});
 
 function verify({ evidence, endorsements }: Presented, anchor: Uint8Array): Verification {
   if (evidence.kind === "dcap-quote" && endorsements.kind === "dcap") {

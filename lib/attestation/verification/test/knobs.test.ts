@@ -1,7 +1,7 @@
 /** Every knob of the simulator gets the answer that it must get, under a code that no other knob has. */
 import { describe, expect, test } from "vitest";
 import { KNOBS, platformFor } from "../../attester/simulated/knobs.ts";
-import { judge, present, testRoot } from "../../testing/judge.ts";
+import { codesUnderKept, judge, present, testRoot } from "../../testing/judge.ts";
 
 const root = testRoot();
 
@@ -14,12 +14,15 @@ describe.each(KNOBS.map((knob) => [knob.name, knob] as const))("%s", (_, knob) =
     const others = new Set<string>();
     for (const tee of tees) {
       const platform = platformFor(knob, tee);
-      const { by, codes } = judge(await present({ root, platform, knobs: knob.knobs }));
+      const presented = await present({ root, platform, knobs: knob.knobs });
+      const { by, codes } = judge(presented);
       expect([tee, by, codes.filter((code) => !besides.includes(code))]).toEqual([
         tee,
         answer.by,
         own,
       ]);
+      const underKept = by === "parser" ? undefined : codesUnderKept(presented);
+      if (underKept !== undefined) expect(underKept).toEqual(by === "verifier" ? codes : []);
       for (const code of codes) if (besides.includes(code)) others.add(code);
     }
     expect([...others].sort()).toEqual([...besides].sort());
