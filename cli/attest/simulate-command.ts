@@ -2,10 +2,10 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { Command } from "commander";
-import { createDevelopmentRoot } from "../../lib/attestation/attester/simulated/development-root.ts";
-import { openDevelopmentRoot } from "../../lib/attestation/attester/simulated/development-root-file.ts";
-import type { Knob, KnobAnswer } from "../../lib/attestation/attester/simulated/knob.ts";
-import { findKnob, KNOBS } from "../../lib/attestation/attester/simulated/knobs.ts";
+import type { Knob, KnobAnswer } from "../../lib/attestation/attester/simulated/knobs/knob.ts";
+import { findKnob, KNOBS } from "../../lib/attestation/attester/simulated/knobs/knobs.ts";
+import { createDevelopmentRoot } from "../../lib/attestation/attester/simulated/root/development-root.ts";
+import { openDevelopmentRoot } from "../../lib/attestation/attester/simulated/root/development-root-file.ts";
 import type { Tee } from "../../lib/attestation/verification/claims.ts";
 import { CliError, usageError } from "../cli-error.ts";
 import { writeNewFile } from "../commands/member.ts";

@@ -1,10 +1,10 @@
 /** Evidence of a TEE in software, and everything that goes with it, as files for trying things. */
 import type { Attester, Evidence } from "../../lib/attestation/attester/attester.ts";
 import { writeRaTlsCertificate } from "../../lib/attestation/attester/ra-tls-writer.ts";
-import type { DevelopmentRoot } from "../../lib/attestation/attester/simulated/development-root.ts";
-import type { Knob } from "../../lib/attestation/attester/simulated/knob.ts";
-import { platformFor } from "../../lib/attestation/attester/simulated/knobs.ts";
+import type { Knob } from "../../lib/attestation/attester/simulated/knobs/knob.ts";
+import { platformFor } from "../../lib/attestation/attester/simulated/knobs/knobs.ts";
 import { measureCode } from "../../lib/attestation/attester/simulated/measure-code.ts";
+import type { DevelopmentRoot } from "../../lib/attestation/attester/simulated/root/development-root.ts";
 import {
   type SimulatedEndorsements,
   simulatedTee,

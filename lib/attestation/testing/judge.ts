@@ -7,7 +7,7 @@ import type { Evidence } from "../attester/attester.ts";
 import {
   createDevelopmentRoot,
   type DevelopmentRoot,
-} from "../attester/simulated/development-root.ts";
+} from "../attester/simulated/root/development-root.ts";
 import {
   type SimulatedEndorsements,
   type SimulatedTeeGiven,

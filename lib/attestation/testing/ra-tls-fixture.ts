@@ -8,12 +8,16 @@ import {
   writeCertificate,
 } from "../../base/certificate-writer.ts";
 import type { UnixMs } from "../../base/ids.ts";
-import { certificationPart, signedPart, writeQuote } from "../attester/simulated/quote-writer.ts";
+import {
+  certificationPart,
+  signedPart,
+  writeQuote,
+} from "../attester/simulated/formats/quote-writer.ts";
 import {
   BLANK_SGX_MEASUREMENTS,
   SGX_REPORT_BYTES,
   writeSgxReport,
-} from "../attester/simulated/sgx-report-writer.ts";
+} from "../attester/simulated/formats/sgx-report-writer.ts";
 import type { CborValue } from "../encoding/cbor.ts";
 import { writeCbor } from "../encoding/cbor-writer.ts";
 import { GRAMINE_LEGACY_EVIDENCE, TCG_DICE_EVIDENCE } from "../evidence/ra-tls-certificate.ts";

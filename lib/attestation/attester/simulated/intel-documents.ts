@@ -1,41 +1,22 @@
 /** TCB info and QE identity of a simulated platform, as an imaginary Intel would publish them. */
 import type { UnixMs } from "../../../base/ids.ts";
 import type { DatedObject, DatedObjectFault } from "../../verification/codes.ts";
-import type { DcapSettings } from "./platform-settings.ts";
-import { writeQeIdentity } from "./qe-identity-writer.ts";
-import { QE_MRSIGNER, QE_PRODUCT_IDS } from "./quoting-enclave.ts";
-import { HONEST, type LevelKnob, type SimulatorKnobs } from "./simulator-knobs.ts";
+import { publicationDates, publicationNumber } from "./authorities/publication.ts";
+import { writeQeIdentity } from "./formats/qe-identity-writer.ts";
 import {
   type TcbInfoFields,
   type TcbLevelFields,
   type TdxModuleFields,
   writeTcbInfo,
-} from "./tcb-info-writer.ts";
+} from "./formats/tcb-info-writer.ts";
+import { HONEST } from "./knobs/honest.ts";
+import type { LevelKnob, SimulatorKnobs } from "./knobs/simulator-knobs.ts";
+import type { DcapSettings } from "./platform-settings.ts";
+import { QE_MRSIGNER, QE_PRODUCT_IDS } from "./quoting-enclave.ts";
 
-const HOUR_MS = 60 * 60 * 1000;
-const DAY_MS = 24 * HOUR_MS;
-/** How long documents and lists count. */
-const LIFETIME_MS = 30 * DAY_MS;
+const DAY_MS = 24 * 60 * 60 * 1000;
 /** A status that Intel never gave. */
 const UNKNOWN_STATUS = "Splendid";
-
-/** Dates of something that is published now, or with a fault. */
-export function publicationDates(nowMs: UnixMs, fault: DatedObjectFault | undefined) {
-  const beginMs =
-    fault === "expired"
-      ? nowMs - 2 * LIFETIME_MS
-      : fault === "not-yet-valid"
-        ? nowMs + DAY_MS
-        : nowMs - HOUR_MS;
-  return {
-    issueDateMs: beginMs as UnixMs,
-    nextUpdateMs: (beginMs + LIFETIME_MS) as UnixMs,
-  };
-}
-
-/** The number of a document that counts up, or of the one before. */
-export const publicationNumber = (value: number, fault: DatedObjectFault | undefined): number =>
-  fault === "rolled-back" ? value - 1 : value;
 
 /** The text of TCB info. */
 export function tcbInfoText(settings: DcapSettings, knobs: SimulatorKnobs, nowMs: UnixMs): string {

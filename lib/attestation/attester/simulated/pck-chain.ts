@@ -4,13 +4,17 @@ import type { CertificateExtension } from "../../../base/certificate-writer.ts";
 import { nullValue, sequence } from "../../../base/der-writer.ts";
 import type { UnixMs } from "../../../base/ids.ts";
 import type { Secret } from "../../../base/secret.ts";
-import { DCAP_LEAF_YEARS, type DcapAuthority } from "./dcap-authority.ts";
-import { deriveKey } from "./derived-key.ts";
-import { type Certified, type Holder, holderOf, WRONG_COMMON_NAME } from "./holder.ts";
-import { issueCertificate, leafExtensions, validForYears } from "./issue-certificate.ts";
+import { DCAP_LEAF_YEARS, type DcapAuthority } from "./authorities/dcap-authority.ts";
+import { deriveKey } from "./authorities/derived-key.ts";
+import { type Certified, type Holder, holderOf, WRONG_COMMON_NAME } from "./authorities/holder.ts";
+import {
+  issueCertificate,
+  leafExtensions,
+  validForYears,
+} from "./authorities/issue-certificate.ts";
+import { sgxExtension } from "./formats/sgx-extension-writer.ts";
+import type { SimulatorKnobs } from "./knobs/simulator-knobs.ts";
 import type { DcapSettings } from "./platform-settings.ts";
-import { sgxExtension } from "./sgx-extension-writer.ts";
-import type { SimulatorKnobs } from "./simulator-knobs.ts";
 
 export type PckChain = {
   /** The first of the chain: its key signs the quoting enclave's report. */

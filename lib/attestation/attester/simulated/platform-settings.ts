@@ -3,9 +3,9 @@ import { concatBytes, sha256, utf8 } from "../../../base/bytes.ts";
 import { assertInvariant } from "../../../base/refusal.ts";
 import type { TdxVersion } from "../../evidence/td-report.ts";
 import type { SnpProduct, SnpTcb } from "../../verification/claims.ts";
-import type { PckCa } from "./dcap-authority.ts";
-import type { DevelopmentRoot } from "./development-root.ts";
-import { tcbVersion } from "./snp-report-writer.ts";
+import type { PckCa } from "./authorities/dcap-authority.ts";
+import { tcbVersion } from "./formats/snp-report-writer.ts";
+import type { DevelopmentRoot } from "./root/development-root.ts";
 
 export type DcapSettings = {
   readonly tee: "sgx" | "tdx";

@@ -1,13 +1,17 @@
 /** Header and body of simulated quotes: the measured enclave or domain, with what knobs change of it. */
 import { sha256, utf8 } from "../../../base/bytes.ts";
 import type { SgxMeasurements, TdxMeasurements } from "../../verification/claims.ts";
-import { placed } from "./byte-layout.ts";
+import { placed } from "./formats/byte-layout.ts";
+import type { QuoteHeader } from "./formats/quote-writer.ts";
+import {
+  BLANK_SGX_MEASUREMENTS,
+  SGX_DEBUG_FLAG,
+  writeSgxReport,
+} from "./formats/sgx-report-writer.ts";
+import { BLANK_TDX_MEASUREMENTS, TD_DEBUG_BIT, writeTdReport } from "./formats/td-report-writer.ts";
+import type { QuoteKnobs, SimulatorKnobs, TdxModuleKnobs } from "./knobs/simulator-knobs.ts";
 import { cpuSvnOf } from "./pck-chain.ts";
 import type { DcapSettings } from "./platform-settings.ts";
-import type { QuoteHeader } from "./quote-writer.ts";
-import { BLANK_SGX_MEASUREMENTS, SGX_DEBUG_FLAG, writeSgxReport } from "./sgx-report-writer.ts";
-import type { QuoteKnobs, SimulatorKnobs, TdxModuleKnobs } from "./simulator-knobs.ts";
-import { BLANK_TDX_MEASUREMENTS, TD_DEBUG_BIT, writeTdReport } from "./td-report-writer.ts";
 
 /** What is measured of an enclave or domain; what is left out is blank. */
 export type DcapMeasurement =

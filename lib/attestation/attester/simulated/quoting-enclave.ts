@@ -3,19 +3,19 @@ import { type KeyObject, sign } from "node:crypto";
 import { concatBytes, sha256, toHex, utf8 } from "../../../base/bytes.ts";
 import { certificatePem } from "../../../base/certificate.ts";
 import type { Secret } from "../../../base/secret.ts";
-import { placed, uint16 } from "./byte-layout.ts";
-import { deriveKey, publicPoint } from "./derived-key.ts";
-import { spoiled } from "./issue-certificate.ts";
-import { cpuSvnOf, type PckChain } from "./pck-chain.ts";
-import type { DcapSettings } from "./platform-settings.ts";
-import { certificationPart } from "./quote-writer.ts";
+import { deriveKey, publicPoint } from "./authorities/derived-key.ts";
+import { spoiled } from "./authorities/issue-certificate.ts";
+import { placed, uint16 } from "./formats/byte-layout.ts";
+import { certificationPart } from "./formats/quote-writer.ts";
 import {
   BLANK_SGX_MEASUREMENTS,
   SGX_DEBUG_FLAG,
   sgxAttributes,
   writeSgxReport,
-} from "./sgx-report-writer.ts";
-import type { QeKnobs, QuoteKnobs } from "./simulator-knobs.ts";
+} from "./formats/sgx-report-writer.ts";
+import type { QeKnobs, QuoteKnobs } from "./knobs/simulator-knobs.ts";
+import { cpuSvnOf, type PckChain } from "./pck-chain.ts";
+import type { DcapSettings } from "./platform-settings.ts";
 
 export type QuotingEnclave = {
   /** P-256; signs quotes. */

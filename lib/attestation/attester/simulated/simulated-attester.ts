@@ -7,12 +7,13 @@ import { assertInvariant } from "../../../base/refusal.ts";
 import type { DcapCollateral } from "../../endorsements/dcap-collateral.ts";
 import type { SnpEndorsements } from "../../endorsements/snp-endorsements.ts";
 import type { Attester } from "../attester.ts";
-import type { DevelopmentRoot } from "./development-root.ts";
+import { allKnobs } from "./knobs/honest.ts";
+import type { KnobSettings } from "./knobs/simulator-knobs.ts";
 import { dcapSettings, type PlatformChoice, snpSettings } from "./platform-settings.ts";
 import type { DcapMeasurement } from "./quote-body.ts";
+import type { DevelopmentRoot } from "./root/development-root.ts";
 import { simulateDcap } from "./simulated-dcap.ts";
 import { type SnpMeasurement, simulateSnp } from "./simulated-snp.ts";
-import { allKnobs, type KnobSettings } from "./simulator-knobs.ts";
 
 /** What the TEE measured of the code in it. Fields that are left out are blank: production attributes, zero. */
 export type SimulatedMeasurement = DcapMeasurement | SnpMeasurement;

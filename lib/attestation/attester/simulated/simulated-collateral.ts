@@ -5,13 +5,13 @@ import { certificatePem } from "../../../base/certificate.ts";
 import type { UnixMs } from "../../../base/ids.ts";
 import type { DcapCollateral } from "../../endorsements/dcap-collateral.ts";
 import type { CertificatePart, DatedObjectFault } from "../../verification/codes.ts";
-import type { DcapAuthority } from "./dcap-authority.ts";
-import type { Holder } from "./holder.ts";
+import type { DcapAuthority } from "./authorities/dcap-authority.ts";
+import type { Holder } from "./authorities/holder.ts";
+import { issueCrl } from "./authorities/issue-crl.ts";
 import { qeIdentityText, tcbInfoText } from "./intel-documents.ts";
-import { issueCrl } from "./issue-crl.ts";
+import type { SimulatorKnobs } from "./knobs/simulator-knobs.ts";
 import type { PckChain } from "./pck-chain.ts";
 import type { DcapSettings } from "./platform-settings.ts";
-import type { SimulatorKnobs } from "./simulator-knobs.ts";
 
 /**
  * Issued an hour ago, for 30 days, and signed now: about 1 ms.

@@ -4,18 +4,18 @@ import { concatBytes } from "../../../base/bytes.ts";
 import type { UnixMs } from "../../../base/ids.ts";
 import { assertInvariant } from "../../../base/refusal.ts";
 import type { DcapCollateral } from "../../endorsements/dcap-collateral.ts";
-import { exactly } from "./byte-layout.ts";
-import { honestAuthority, issueAuthority, type PckCa } from "./dcap-authority.ts";
-import { otherSignature } from "./derived-key.ts";
-import type { DevelopmentRoot } from "./development-root.ts";
-import { spoiled } from "./issue-certificate.ts";
+import { honestAuthority, issueAuthority, type PckCa } from "./authorities/dcap-authority.ts";
+import { otherSignature } from "./authorities/derived-key.ts";
+import { spoiled } from "./authorities/issue-certificate.ts";
+import { exactly } from "./formats/byte-layout.ts";
+import { signedPart, writeQuote } from "./formats/quote-writer.ts";
+import type { QuoteKnobs, SimulatorKnobs } from "./knobs/simulator-knobs.ts";
 import { issuePckChain } from "./pck-chain.ts";
 import type { DcapSettings } from "./platform-settings.ts";
 import { type DcapMeasurement, quoteBody, quoteHeader } from "./quote-body.ts";
-import { signedPart, writeQuote } from "./quote-writer.ts";
 import { openQuotingEnclave } from "./quoting-enclave.ts";
+import type { DevelopmentRoot } from "./root/development-root.ts";
 import { issueCollateral } from "./simulated-collateral.ts";
-import type { QuoteKnobs, SimulatorKnobs } from "./simulator-knobs.ts";
 
 export type SimulatedDcap = {
   /** The root certificate under which everything verifies, DER. */

@@ -4,21 +4,21 @@ import { concatBytes } from "../../../base/bytes.ts";
 import type { UnixMs } from "../../../base/ids.ts";
 import type { SnpEndorsements } from "../../endorsements/snp-endorsements.ts";
 import type { SnpMeasurements } from "../../verification/claims.ts";
-import { exactly } from "./byte-layout.ts";
-import type { DevelopmentRoot } from "./development-root.ts";
-import type { Certified, Holder } from "./holder.ts";
-import { spoiled } from "./issue-certificate.ts";
-import { issueCrl } from "./issue-crl.ts";
-import type { SnpSettings } from "./platform-settings.ts";
-import type { SimulatorKnobs, SnpKnobs } from "./simulator-knobs.ts";
-import { honestSnpAuthority, issueSnpAuthority } from "./snp-authority.ts";
+import type { Certified, Holder } from "./authorities/holder.ts";
+import { spoiled } from "./authorities/issue-certificate.ts";
+import { issueCrl } from "./authorities/issue-crl.ts";
+import { honestSnpAuthority, issueSnpAuthority } from "./authorities/snp-authority.ts";
+import { exactly } from "./formats/byte-layout.ts";
 import {
   BLANK_SNP_MEASUREMENTS,
   SNP_DEBUG_BIT,
   SNP_MIGRATION_AGENT_BIT,
   writeSnpReportBody,
   writeSnpSignature,
-} from "./snp-report-writer.ts";
+} from "./formats/snp-report-writer.ts";
+import type { SimulatorKnobs, SnpKnobs } from "./knobs/simulator-knobs.ts";
+import type { SnpSettings } from "./platform-settings.ts";
+import type { DevelopmentRoot } from "./root/development-root.ts";
 import { issueSnpSigner } from "./snp-signer.ts";
 
 /** What is measured of a guest; what is left out is blank. */

@@ -1,13 +1,13 @@
 /** The VCEK or VLEK of a simulated platform: the key that signs its reports, and what AMD would certify of it. */
 import type { SnpProduct } from "../../verification/claims.ts";
-import { deriveKey } from "./derived-key.ts";
-import type { DevelopmentRoot } from "./development-root.ts";
-import { type Certified, holderOf, WRONG_COMMON_NAME } from "./holder.ts";
-import { issueCertificate, validForYears } from "./issue-certificate.ts";
+import { deriveKey } from "./authorities/derived-key.ts";
+import { type Certified, holderOf, WRONG_COMMON_NAME } from "./authorities/holder.ts";
+import { issueCertificate, validForYears } from "./authorities/issue-certificate.ts";
+import { SNP_LEAF_YEARS, type SnpAuthority } from "./authorities/snp-authority.ts";
+import { snpSignerExtensions } from "./formats/vcek-extension-writer.ts";
+import type { SimulatorKnobs } from "./knobs/simulator-knobs.ts";
 import { chipKeyName, type SnpSettings } from "./platform-settings.ts";
-import type { SimulatorKnobs } from "./simulator-knobs.ts";
-import { SNP_LEAF_YEARS, type SnpAuthority } from "./snp-authority.ts";
-import { snpSignerExtensions } from "./vcek-extension-writer.ts";
+import type { DevelopmentRoot } from "./root/development-root.ts";
 
 const PRODUCT_NAMES: Readonly<Record<SnpProduct, string>> = {
   Milan: "Milan-B0",

@@ -4,9 +4,9 @@ import {
   type QuoteBodyKind,
   signedPart,
   writeQuote,
-} from "../simulated/quote-writer.ts";
-import { BLANK_SGX_MEASUREMENTS, writeSgxReport } from "../simulated/sgx-report-writer.ts";
-import { BLANK_TDX_MEASUREMENTS, writeTdReport } from "../simulated/td-report-writer.ts";
+} from "../simulated/formats/quote-writer.ts";
+import { BLANK_SGX_MEASUREMENTS, writeSgxReport } from "../simulated/formats/sgx-report-writer.ts";
+import { BLANK_TDX_MEASUREMENTS, writeTdReport } from "../simulated/formats/td-report-writer.ts";
 
 const PEM = Buffer.from("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Log, LogFields } from "../../../base/log.ts";
 import { type FakeClock, fakeClock } from "../../../base/testing/fake-clock.ts";
-import type { KnobSettings } from "../../attester/simulated/simulator-knobs.ts";
+import type { KnobSettings } from "../../attester/simulated/knobs/simulator-knobs.ts";
 import { parseBundle } from "../bundle-file.ts";
 import {
   type CollateralCache,

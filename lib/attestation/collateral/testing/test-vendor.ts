@@ -4,12 +4,12 @@ import { crlNumber } from "../../../base/certificate-extensions.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { writeCrl } from "../../../base/crl-writer.ts";
 import type { UnixMs } from "../../../base/ids.ts";
+import type { KnobSettings } from "../../attester/simulated/knobs/simulator-knobs.ts";
 import {
   createDevelopmentRoot,
   type DevelopmentRoot,
-} from "../../attester/simulated/development-root.ts";
+} from "../../attester/simulated/root/development-root.ts";
 import { simulatedEndorsements } from "../../attester/simulated/simulated-attester.ts";
-import type { KnobSettings } from "../../attester/simulated/simulator-knobs.ts";
 import type { DcapCollateral } from "../../endorsements/dcap-collateral.ts";
 import { ARK_SERIAL, amdName, TEST_NOW_MS } from "../../testing/snp-platform.ts";
 import { snpMaker } from "../../testing/snp-scenario.ts";

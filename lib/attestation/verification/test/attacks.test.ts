@@ -1,8 +1,8 @@
 /** Forged trust: attacks that verifiers in the field let pass (attestation.md §1.4), each by its own code. */
 import { afterEach, describe, expect, test } from "vitest";
 import type { UnixMs } from "../../../base/ids.ts";
-import { FAULT_KNOBS } from "../../attester/simulated/fault-knobs.ts";
-import type { KnobSettings } from "../../attester/simulated/simulator-knobs.ts";
+import { FAULT_KNOBS } from "../../attester/simulated/knobs/fault-knobs.ts";
+import type { KnobSettings } from "../../attester/simulated/knobs/simulator-knobs.ts";
 import type { DcapCollateral } from "../../endorsements/dcap-collateral.ts";
 import { parseQuote } from "../../evidence/quote.ts";
 import { codesUnderKept, judge, present, TEST_NOW_MS, testRoot } from "../../testing/judge.ts";

@@ -1,6 +1,6 @@
 /** Every knob of the simulator gets the answer that it must get, under a code that no other knob has. */
 import { describe, expect, test } from "vitest";
-import { KNOBS, platformFor } from "../../attester/simulated/knobs.ts";
+import { KNOBS, platformFor } from "../../attester/simulated/knobs/knobs.ts";
 import { codesUnderKept, judge, present, testRoot } from "../../testing/judge.ts";
 
 const root = testRoot();

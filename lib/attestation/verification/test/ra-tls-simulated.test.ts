@@ -4,11 +4,11 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { UnixMs } from "../../../base/ids.ts";
 import { systemRandomness } from "../../../base/randomness.ts";
 import { writeRaTlsCertificate } from "../../attester/ra-tls-writer.ts";
+import type { PlatformChoice } from "../../attester/simulated/platform-settings.ts";
 import {
   createDevelopmentRoot,
   type DevelopmentRoot,
-} from "../../attester/simulated/development-root.ts";
-import type { PlatformChoice } from "../../attester/simulated/platform-settings.ts";
+} from "../../attester/simulated/root/development-root.ts";
 import { simulatedTee } from "../../attester/simulated/simulated-attester.ts";
 import { parseRaTlsCertificate } from "../../evidence/ra-tls-certificate.ts";
 import { INTEL_ROOT } from "../../trust-anchors/intel.ts";

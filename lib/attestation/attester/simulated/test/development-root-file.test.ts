@@ -17,8 +17,8 @@ import { inspect } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { systemRandomness } from "../../../../base/randomness.ts";
 import { fakeClock } from "../../../../base/testing/fake-clock.ts";
-import { DevelopmentRootError } from "../development-root-error.ts";
-import { openDevelopmentRoot } from "../development-root-file.ts";
+import { DevelopmentRootError } from "../root/development-root-error.ts";
+import { openDevelopmentRoot } from "../root/development-root-file.ts";
 
 const base = mkdtempSync(path.join(tmpdir(), "fedclave-root-"));
 afterAll(() => rmSync(base, { recursive: true }));

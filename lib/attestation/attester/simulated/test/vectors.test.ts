@@ -8,11 +8,16 @@ import { readSnpSigner } from "../../../endorsements/vcek.ts";
 import { parseQuote, type Quote } from "../../../evidence/quote.ts";
 import { readTcb } from "../../../evidence/snp-tcb.ts";
 import { hasTestdata, readTestdata } from "../../../testing/testdata.ts";
-import { certificationPart, type QuoteBodyKind, signedPart, writeQuote } from "../quote-writer.ts";
-import { sgxExtension } from "../sgx-extension-writer.ts";
-import { writeSgxReport } from "../sgx-report-writer.ts";
-import { writeTdReport } from "../td-report-writer.ts";
-import { snpSignerExtensions } from "../vcek-extension-writer.ts";
+import {
+  certificationPart,
+  type QuoteBodyKind,
+  signedPart,
+  writeQuote,
+} from "../formats/quote-writer.ts";
+import { sgxExtension } from "../formats/sgx-extension-writer.ts";
+import { writeSgxReport } from "../formats/sgx-report-writer.ts";
+import { writeTdReport } from "../formats/td-report-writer.ts";
+import { snpSignerExtensions } from "../formats/vcek-extension-writer.ts";
 
 const QUOTES = [
   "sgx/v3-phala-00a067110000.bin",

@@ -1,13 +1,13 @@
 /** The files of a development root: canonical JSON, binary values in base64. They hold private keys. */
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { fromBase64, toBase64 } from "../../../base/base64.ts";
-import { canonicalJson, type Json } from "../../../base/canonical-json.ts";
-import { Secret } from "../../../base/secret.ts";
-import { type JsonFields, type JsonValue, parseJson } from "../../encoding/json-fields.ts";
-import { EvidenceError } from "../../evidence-error.ts";
+import { fromBase64, toBase64 } from "../../../../base/base64.ts";
+import { canonicalJson, type Json } from "../../../../base/canonical-json.ts";
+import { Secret } from "../../../../base/secret.ts";
+import { type JsonFields, type JsonValue, parseJson } from "../../../encoding/json-fields.ts";
+import { EvidenceError } from "../../../evidence-error.ts";
+import type { SnpAuthorityMaterial } from "../authorities/snp-authority.ts";
 import type { DevelopmentRoot } from "./development-root.ts";
 import { DevelopmentRootError } from "./development-root-error.ts";
-import type { SnpAuthorityMaterial } from "./snp-authority.ts";
 
 /** What is kept of a root besides its products' RSA keys. */
 export type KeptRoot = Omit<DevelopmentRoot, "snp">;

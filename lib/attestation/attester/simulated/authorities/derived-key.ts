@@ -6,8 +6,8 @@ import {
   hkdfSync,
   type KeyObject,
 } from "node:crypto";
-import { concatBytes } from "../../../base/bytes.ts";
-import type { Secret } from "../../../base/secret.ts";
+import { concatBytes } from "../../../../base/bytes.ts";
+import type { Secret } from "../../../../base/secret.ts";
 
 export type Curve = "P-256" | "P-384";
 

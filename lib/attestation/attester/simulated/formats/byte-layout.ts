@@ -1,5 +1,5 @@
 /** Structures of fixed size, written field by field; integers are little-endian as in all evidence. */
-import { assertInvariant } from "../../../base/refusal.ts";
+import { assertInvariant } from "../../../../base/refusal.ts";
 
 /** Where a field begins, and its bytes. */
 export type PlacedField = readonly [offset: number, bytes: Uint8Array];

@@ -1,10 +1,12 @@
 /** Every knob by name, for tests, for `fedclave attest simulate --knob`, and for docs/attestation-simulator.md. */
-import type { Tee } from "../../verification/claims.ts";
-import { DCAP_KNOBS } from "./dcap-knobs.ts";
+import type { Tee } from "../../../verification/claims.ts";
+import type { PlatformChoice } from "../platform-settings.ts";
 import { FAULT_KNOBS } from "./fault-knobs.ts";
 import type { Knob } from "./knob.ts";
-import type { PlatformChoice } from "./platform-settings.ts";
+import { CHAIN_KNOBS, QUOTE_KNOBS } from "./quote-knobs.ts";
+import { QUOTING_ENCLAVE_KNOBS } from "./quoting-enclave-knobs.ts";
 import { SNP_KNOBS } from "./snp-knobs.ts";
+import { TCB_KNOBS, TDX_MODULE_KNOBS } from "./tcb-knobs.ts";
 
 /** No two have the same code. */
 export const KNOBS: readonly Knob[] = [
@@ -23,7 +25,11 @@ export const KNOBS: readonly Knob[] = [
     answer: { by: "default-policy", code: "debug-enclave" },
   },
   ...FAULT_KNOBS,
-  ...DCAP_KNOBS,
+  ...CHAIN_KNOBS,
+  ...QUOTING_ENCLAVE_KNOBS,
+  ...QUOTE_KNOBS,
+  ...TCB_KNOBS,
+  ...TDX_MODULE_KNOBS,
   ...SNP_KNOBS,
 ];
 

@@ -2,9 +2,9 @@
 import { constants } from "node:fs";
 import { link, lstat, mkdir, open, readFile, realpath, unlink } from "node:fs/promises";
 import path from "node:path";
-import { toHex } from "../../../base/bytes.ts";
-import type { Randomness } from "../../../base/randomness.ts";
-import { Secret } from "../../../base/secret.ts";
+import { toHex } from "../../../../base/bytes.ts";
+import type { Randomness } from "../../../../base/randomness.ts";
+import { Secret } from "../../../../base/secret.ts";
 import { DevelopmentRootError } from "./development-root-error.ts";
 
 const FOLDER_MODE = 0o700;

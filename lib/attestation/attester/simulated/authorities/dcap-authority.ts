@@ -1,6 +1,6 @@
 /** Root, PCK CA and TCB signer of a development root: Intel's structure and common names under keys of our own. */
-import type { UnixMs } from "../../../base/ids.ts";
-import type { Secret } from "../../../base/secret.ts";
+import type { UnixMs } from "../../../../base/ids.ts";
+import type { Secret } from "../../../../base/secret.ts";
 import { deriveKey } from "./derived-key.ts";
 import { type Certified, type Holder, holderOf, WRONG_COMMON_NAME } from "./holder.ts";
 import {

@@ -5,11 +5,14 @@ import {
   crlDistributionPoint,
   keyUsage,
   subjectKeyId,
-} from "../../../base/certificate-extensions.ts";
-import { type CertificateExtension, writeCertificate } from "../../../base/certificate-writer.ts";
-import { octetString } from "../../../base/der-writer.ts";
-import type { UnixMs } from "../../../base/ids.ts";
-import type { CertificateFault, CertificatePart } from "../../verification/codes.ts";
+} from "../../../../base/certificate-extensions.ts";
+import {
+  type CertificateExtension,
+  writeCertificate,
+} from "../../../../base/certificate-writer.ts";
+import { octetString } from "../../../../base/der-writer.ts";
+import type { UnixMs } from "../../../../base/ids.ts";
+import type { CertificateFault, CertificatePart } from "../../../verification/codes.ts";
 import { developmentName, type Holder } from "./holder.ts";
 
 /** What a certificate may be made with: a fault of the verifier's list, or an authority that may sign lists only. */

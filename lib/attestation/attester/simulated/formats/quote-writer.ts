@@ -1,5 +1,5 @@
 /** DCAP quotes of versions 3, 4 and 5 (Intel SGX and TDX DCAP quoting library API, appendices A.3 and A.4). */
-import { concatBytes } from "../../../base/bytes.ts";
+import { concatBytes } from "../../../../base/bytes.ts";
 import { exactly, placed, uint16, uint32 } from "./byte-layout.ts";
 
 /** "sgx" and the two forms of a TD. */

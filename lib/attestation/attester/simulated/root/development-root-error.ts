@@ -1,4 +1,4 @@
-import { CodedError } from "../../../base/refusal.ts";
+import { CodedError } from "../../../../base/refusal.ts";
 
 /** What is wrong with the folder of a development root. */
 export class DevelopmentRootError extends CodedError<

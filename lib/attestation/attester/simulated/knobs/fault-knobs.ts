@@ -1,12 +1,12 @@
 /** Knobs that follow from a list: every certificate and every dated object with every fault that it can have. */
-import type { Tee } from "../../verification/claims.ts";
+import type { Tee } from "../../../verification/claims.ts";
 import type {
   CertificateFault,
   CertificatePart,
   DatedObject,
   DatedObjectFault,
   VerificationCode,
-} from "../../verification/codes.ts";
+} from "../../../verification/codes.ts";
 import { DCAP_TEES, type Knob, type KnobAnswer, SNP_TEES } from "./knob.ts";
 
 type Titled<Fault extends string> = {

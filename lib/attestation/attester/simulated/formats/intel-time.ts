@@ -1,5 +1,5 @@
 /** Dates in Intel's documents. */
-import type { UnixMs } from "../../../base/ids.ts";
+import type { UnixMs } from "../../../../base/ids.ts";
 
 /** From when until when a signed document counts. */
 export type SignedDates = { readonly issueDateMs: UnixMs; readonly nextUpdateMs: UnixMs };

@@ -1,8 +1,8 @@
 /** ARK, ASK and ASVK of one product: AMD's structure and common names under RSA keys of our own. */
 import { generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
-import type { UnixMs } from "../../../base/ids.ts";
-import type { SnpProduct } from "../../verification/claims.ts";
+import type { UnixMs } from "../../../../base/ids.ts";
+import type { SnpProduct } from "../../../verification/claims.ts";
 import { type Certified, type Holder, holderOf, WRONG_COMMON_NAME } from "./holder.ts";
 import {
   authorityExtensions,

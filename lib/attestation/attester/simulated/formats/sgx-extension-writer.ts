@@ -1,5 +1,5 @@
 /** The SGX extension of PCK certificates (Intel PCK certificate and CRL profile specification 1.5 §1.3.5). */
-import type { CertificateExtension } from "../../../base/certificate-writer.ts";
+import type { CertificateExtension } from "../../../../base/certificate-writer.ts";
 import {
   boolean,
   type DerValue,
@@ -8,7 +8,7 @@ import {
   objectIdentifier,
   octetString,
   sequence,
-} from "../../../base/der-writer.ts";
+} from "../../../../base/der-writer.ts";
 import { exactly } from "./byte-layout.ts";
 
 /** What a PCK certificate says of its platform. */

@@ -1,6 +1,6 @@
 /** TCB info as Intel serves it (PCS API, "TCB info V2/V3"): the text that is signed. */
-import { toHex } from "../../../base/bytes.ts";
-import type { UnixMs } from "../../../base/ids.ts";
+import { toHex } from "../../../../base/bytes.ts";
+import type { UnixMs } from "../../../../base/ids.ts";
 import { intelTime, type SignedDates } from "./intel-time.ts";
 
 /** One state of a platform and what Intel says of it. */

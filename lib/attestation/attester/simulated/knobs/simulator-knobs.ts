@@ -1,7 +1,7 @@
 /** Everything that a simulated TEE can do otherwise than an honest one, with what it does if nobody turns the knob. */
-import type { TcbStatus } from "../../verification/claims.ts";
-import type { DatedObject, DatedObjectFault } from "../../verification/codes.ts";
-import type { CertificateKnobs } from "./issue-certificate.ts";
+import type { TcbStatus } from "../../../verification/claims.ts";
+import type { DatedObject, DatedObjectFault } from "../../../verification/codes.ts";
+import type { CertificateKnobs } from "../authorities/issue-certificate.ts";
 
 /** One level of TCB info, QE identity or a module's identity, relative to what an honest platform runs. */
 export type LevelKnob = {
@@ -123,75 +123,3 @@ export type SimulatorKnobs = {
 export type KnobSettings = {
   readonly [Group in keyof SimulatorKnobs]?: Partial<SimulatorKnobs[Group]>;
 };
-
-const CURRENT_AND_OLD: readonly LevelKnob[] = [
-  { ahead: 0, status: "UpToDate", advisories: [] },
-  { ahead: -2, status: "OutOfDate", advisories: ["INTEL-SA-00615"] },
-];
-
-/** An honest, current platform. */
-export const HONEST: SimulatorKnobs = {
-  faults: { certificates: {}, documents: {} },
-  chain: { pck: "honest", documentSigner: "tcb-signer", pckCa: "same", isPckChainServed: true },
-  qe: {
-    vendor: "intel",
-    mrSigner: "known",
-    isvProdId: "known",
-    isvSvn: 8,
-    isDebug: false,
-    attributeFlags: 0x15,
-    miscSelect: 0,
-    authenticationBytes: 32,
-    hashedAuthenticationBytes: "all",
-    reportSignature: "right",
-    attestationKey: "right",
-    levels: CURRENT_AND_OLD,
-  },
-  quote: {
-    isDebug: false,
-    signature: "right",
-    certificationType: 5,
-    paddingBytes: 0,
-    trailingBytes: 0,
-    hasServiceTd: false,
-  },
-  tcb: {
-    levels: CURRENT_AND_OLD,
-    tcbInfoVersion: 3,
-    evaluationNumber: 20,
-    crlNumber: 20,
-    fmspc: "same",
-    pceId: "same",
-    pckExtension: "right",
-  },
-  tdxModule: {
-    isListed: true,
-    mrSigner: "known",
-    attributes: "known",
-    levels: CURRENT_AND_OLD,
-  },
-  snp: {
-    isDebug: false,
-    hasMigrationAgent: false,
-    signature: "right",
-    signaturePadding: 0,
-    signatureAlgorithm: 1,
-    signingKey: "same",
-    reportedTcb: "certified",
-    chipId: "certified",
-    certifiedProduct: "same",
-  },
-};
-
-/** Every knob: as it was turned, honest elsewhere. */
-export function allKnobs(turned: KnobSettings = {}): SimulatorKnobs {
-  return {
-    faults: { ...HONEST.faults, ...turned.faults },
-    chain: { ...HONEST.chain, ...turned.chain },
-    qe: { ...HONEST.qe, ...turned.qe },
-    quote: { ...HONEST.quote, ...turned.quote },
-    tcb: { ...HONEST.tcb, ...turned.tcb },
-    tdxModule: { ...HONEST.tdxModule, ...turned.tdxModule },
-    snp: { ...HONEST.snp, ...turned.snp },
-  };
-}

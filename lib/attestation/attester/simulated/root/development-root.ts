@@ -2,12 +2,12 @@
  * The root of everything simulated: one seed, and the certificates made under it, generated for each installation.
  * Verifiers accept it only where its certificate is configured as an anchor; its names say that it is nobody's.
  */
-import type { UnixMs } from "../../../base/ids.ts";
-import type { Randomness } from "../../../base/randomness.ts";
-import { Secret } from "../../../base/secret.ts";
-import type { SnpProduct } from "../../verification/claims.ts";
-import { type DcapCertificates, issueAuthority } from "./dcap-authority.ts";
-import { createSnpAuthority, type SnpAuthorityMaterial } from "./snp-authority.ts";
+import type { UnixMs } from "../../../../base/ids.ts";
+import type { Randomness } from "../../../../base/randomness.ts";
+import { Secret } from "../../../../base/secret.ts";
+import type { SnpProduct } from "../../../verification/claims.ts";
+import { type DcapCertificates, issueAuthority } from "../authorities/dcap-authority.ts";
+import { createSnpAuthority, type SnpAuthorityMaterial } from "../authorities/snp-authority.ts";
 
 export type DevelopmentRoot = {
   /** 32 bytes, from which every elliptic curve key of the root follows. */

@@ -1,8 +1,9 @@
 /** A development root in a folder of the installation: made on first use, readable by nobody else, never shipped. */
 import path from "node:path";
-import type { Clock } from "../../../base/clock.ts";
-import type { UnixMs } from "../../../base/ids.ts";
-import type { Randomness } from "../../../base/randomness.ts";
+import type { Clock } from "../../../../base/clock.ts";
+import type { UnixMs } from "../../../../base/ids.ts";
+import type { Randomness } from "../../../../base/randomness.ts";
+import { createSnpAuthority } from "../authorities/snp-authority.ts";
 import {
   createDevelopmentRoot,
   type DevelopmentRoot,
@@ -15,7 +16,6 @@ import {
   writeSnpMaterial,
 } from "./development-root-format.ts";
 import { loadOrCreate, requirePrivateFolder } from "./private-file.ts";
-import { createSnpAuthority } from "./snp-authority.ts";
 
 /**
  * The root of an installation. Of several processes that make it at once, all get the same one.

@@ -1,8 +1,8 @@
 /** Whom a certificate names: a name, a key, and the serial number that goes with it. */
 import type { KeyObject } from "node:crypto";
-import { sha256, utf8 } from "../../../base/bytes.ts";
-import { type DistinguishedName, NAME_PART } from "../../../base/certificate-writer.ts";
-import type { DerSigner, SigningAlgorithm } from "../../../base/der-signature.ts";
+import { sha256, utf8 } from "../../../../base/bytes.ts";
+import { type DistinguishedName, NAME_PART } from "../../../../base/certificate-writer.ts";
+import type { DerSigner, SigningAlgorithm } from "../../../../base/der-signature.ts";
 import { publicKeyInfo } from "./derived-key.ts";
 
 export type Holder = {

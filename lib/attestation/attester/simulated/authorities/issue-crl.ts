@@ -1,11 +1,11 @@
 /** Issues the revocation lists of simulated authorities, each as its vendor would or with one fault. */
-import { authorityKeyId, crlNumber } from "../../../base/certificate-extensions.ts";
-import { writeCrl } from "../../../base/crl-writer.ts";
-import type { UnixMs } from "../../../base/ids.ts";
-import type { DatedObjectFault } from "../../verification/codes.ts";
+import { authorityKeyId, crlNumber } from "../../../../base/certificate-extensions.ts";
+import { writeCrl } from "../../../../base/crl-writer.ts";
+import type { UnixMs } from "../../../../base/ids.ts";
+import type { DatedObjectFault } from "../../../verification/codes.ts";
 import { developmentName, type Holder } from "./holder.ts";
-import { publicationDates, publicationNumber } from "./intel-documents.ts";
 import { spoiled } from "./issue-certificate.ts";
+import { publicationDates, publicationNumber } from "./publication.ts";
 
 /** What is served in place of a list by somebody who hopes that nobody reads it. */
 const NOT_A_LIST = Uint8Array.of(0xde, 0xad, 0xbe, 0xef);

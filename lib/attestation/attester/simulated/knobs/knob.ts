@@ -1,9 +1,9 @@
 /** One deviation of a simulated TEE with the answer that it must get. */
-import type { AppraisalCode, DefaultRefusalCode } from "../../appraisal/codes.ts";
-import type { EvidenceErrorCode } from "../../evidence-error.ts";
-import type { Tee } from "../../verification/claims.ts";
-import type { VerificationCode } from "../../verification/codes.ts";
-import type { DcapSettings, SnpSettings } from "./platform-settings.ts";
+import type { AppraisalCode, DefaultRefusalCode } from "../../../appraisal/codes.ts";
+import type { EvidenceErrorCode } from "../../../evidence-error.ts";
+import type { Tee } from "../../../verification/claims.ts";
+import type { VerificationCode } from "../../../verification/codes.ts";
+import type { DcapSettings, SnpSettings } from "../platform-settings.ts";
 import type { KnobSettings } from "./simulator-knobs.ts";
 
 /** Who must answer, and how. */
