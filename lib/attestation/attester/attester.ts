@@ -5,6 +5,7 @@ import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
 /** Bytes that evidence binds: a hash of what the attester wants to be believed. */
 export const REPORT_DATA_BYTES = 64;
 
+/** What a platform says of itself, with what came along; nobody has verified it. */
 export type Evidence =
   | {
       readonly kind: "dcap-quote";
@@ -18,6 +19,7 @@ export type Evidence =
       readonly certificates: readonly Uint8Array[];
     };
 
+/** Asks the platform for evidence. Calls may overlap; answers come in the order of the calls. */
 export type Attester = {
   /** "simulated" is said wherever the evidence shows up. */
   readonly kind: "gramine-sgx" | "tdx" | "sev-snp" | "simulated";
@@ -28,6 +30,7 @@ export type Attester = {
   readonly attest: (reportData: Uint8Array) => Promise<Evidence>;
 };
 
+/** Why there is no evidence; the message says what was tried and what to look at. */
 export class AttesterError extends CodedError<
   /** Not inside that TEE, or its device files are not there. */
   | "not-in-tee"

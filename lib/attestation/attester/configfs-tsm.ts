@@ -31,6 +31,7 @@ export type TsmPlace = {
   readonly randomness?: Randomness;
 };
 
+/** What one report is to say. */
 export type TsmRequest = {
   /** Which kernel driver must answer. */
   readonly provider: "tdx_guest" | "sev_guest";
@@ -42,6 +43,7 @@ export type TsmRequest = {
   readonly privilegeLevel?: number;
 };
 
+/** What the kernel gave for it; only its generation was looked at. */
 export type TsmReport = {
   readonly report: Uint8Array;
   /** Empty unless wanted, and where the host sends nothing. */

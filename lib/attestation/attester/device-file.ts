@@ -98,7 +98,7 @@ export const systemCode = (error: unknown): string | undefined =>
 
 /**
  * Does one step; what the system throws becomes an AttesterError that says what was tried and what to look at.
- * @param remedy  by system error code, "" for any other
+ * @param remedies  by system error code, "" for any other
  */
 export async function deviceStep<T>(
   what: string,
@@ -108,8 +108,10 @@ export async function deviceStep<T>(
   try {
     return await step();
   } catch (cause) {
-    if (cause instanceof AttesterError) throw cause;
-    const remedy = remedies[systemCode(cause) ?? ""] ?? remedies[""] ?? "";
+    const code = systemCode(cause);
+    // What is refused already, and bugs of ours, are not the system's doing.
+    if (code === undefined || cause instanceof AttesterError) throw cause;
+    const remedy = remedies[code] ?? remedies[""] ?? "";
     const message = `${what} failed (${describeError(cause)})${remedy === "" ? "" : `; ${remedy}`}`;
     throw new AttesterError("no-evidence", message, { cause });
   }

@@ -6,6 +6,7 @@ import { checkSnpReport, ownReportData } from "./check-evidence.ts";
 import { type TsmPlace, tsmReport } from "./configfs-tsm.ts";
 import { certificatesFor, parseCertificateTable } from "./snp-certificate-table.ts";
 
+/** How reports are asked for; nothing needs to be set. */
 export type SevSnpSettings = {
   /** Privilege level to report, 0 to 3; the caller's own if unset. */
   readonly vmpl?: number;

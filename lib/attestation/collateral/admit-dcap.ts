@@ -17,6 +17,7 @@ export type DcapSet = {
 };
 
 /**
+ * The set with its end, if it may be kept for that platform. Whether it is older than what was seen is asked elsewhere.
  * @param anchors  roots that are trusted, DER
  * @throws CollateralError "bad-response" | "stale"
  */

@@ -32,6 +32,8 @@ export type AdmittedAuthority = {
 };
 
 /**
+ * The chain with its end, if it may be kept for that product. Whether its list is older than what was seen is asked
+ * elsewhere.
  * @param anchors  ARKs that are trusted, DER; another certificate of the same key is one too
  * @throws CollateralError "bad-response" | "stale"
  */
@@ -81,6 +83,7 @@ export function unverifiedEndOfAuthority(key: SnpAuthorityKey, authority: SnpAut
 }
 
 /**
+ * The certificate with its end, if it may be kept for that chip and level.
  * @param authority  already taken
  * @throws CollateralError "bad-response" | "stale"
  */

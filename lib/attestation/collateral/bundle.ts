@@ -19,13 +19,17 @@ export type CollateralBundle = {
   readonly vceks: readonly VcekEntry[];
   readonly snpAuthorities: readonly SnpAuthorityEntry[];
 };
+/** A set of DCAP endorsements and the platform it stands for. */
 export type DcapEntry = { readonly key: DcapPlatformKey; readonly collateral: DcapCollateral };
+/** A VCEK, DER, with its chip and level. */
 export type VcekEntry = { readonly key: SnpPlatformKey; readonly certificate: Uint8Array };
+/** What stands above the VCEKs or VLEKs of a product. */
 export type SnpAuthorityEntry = {
   readonly key: SnpAuthorityKey;
   readonly authority: SnpAuthority;
 };
 
+/** A bundle that holds nothing. */
 export const EMPTY_BUNDLE: CollateralBundle = { dcap: [], vceks: [], snpAuthorities: [] };
 
 /** Both; where a key stands in both, the later one's. Sorted by key, so that equal contents are equal files. */

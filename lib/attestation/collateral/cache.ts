@@ -37,6 +37,7 @@ export const MAX_DCAP_SETS = 256;
 export const MAX_VCEKS = 4096;
 const MAX_AUTHORITIES = 16;
 
+/** What a cache works with. */
 export type CollateralCacheSettings = CachePorts & {
   /** What is not at hand is asked for here. */
   readonly source: CollateralSource;
@@ -47,6 +48,7 @@ export type CollateralCacheSettings = CachePorts & {
   };
 };
 
+/** A source that asks another one as rarely as it can. */
 export type CollateralCache = CollateralSource & {
   /** The same set as `dcap`, verified when it came: for those who verify many quotes. @throws CollateralError */
   readonly verifiedDcap: (key: DcapPlatformKey) => Promise<VerifiedCollateral>;

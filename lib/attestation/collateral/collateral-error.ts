@@ -2,6 +2,7 @@
 import type { UnixMs } from "../../base/ids.ts";
 import { CodedError } from "../../base/refusal.ts";
 
+/** Closed; each has a row in docs/errors.md. */
 export type CollateralErrorCode =
   /** The configured address is none we can ask. */
   | "bad-address"
@@ -26,6 +27,7 @@ export type CollateralErrorCode =
   /** The cache's memory of what it has seen cannot be read, or not be written. */
   | "cache-unusable";
 
+/** Thrown by sources of endorsements, and by caches of them. */
 export class CollateralError extends CodedError<CollateralErrorCode> {
   /** Asking before this instant is useless. */
   readonly retryAtMs: UnixMs | undefined;

@@ -18,6 +18,7 @@ export type TlsTrust = {
   readonly serverName?: string;
 };
 
+/** One thing to ask for, with its limits. */
 export type HttpRequest = {
   /** http: or https: */
   readonly url: URL;

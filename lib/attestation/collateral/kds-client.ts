@@ -15,6 +15,7 @@ import { fetchObject, type Service, serviceAddress } from "./fetch-object.ts";
 import type { HttpAnswer, HttpGet, TlsTrust } from "./http-get.ts";
 import { readCrl } from "./pcs-answers.ts";
 
+/** Which service, and whom to believe that it is. */
 export type KdsSettings = {
   /** AMD's own service, or a mirror with the same paths. */
   readonly baseUrl: string;

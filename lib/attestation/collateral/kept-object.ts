@@ -13,6 +13,7 @@ export type Kept<T> = {
   readonly ends: { readonly what: string; readonly atMs: UnixMs };
 };
 
+/** How one object is fetched and when. */
 export type KeptObjectSettings<T> = {
   /** For messages and the log: "collateral of SGX platform 00906ed50000 (processor CA)". */
   readonly what: string;
@@ -34,6 +35,7 @@ export type KeptStatus = {
   readonly failure?: string;
 };
 
+/** An object that is there as long as it counts. */
 export type KeptObject<T> = {
   /**
    * What is held while it counts, else what is fetched now. During an outage what is held is given until it ends.

@@ -1,6 +1,7 @@
 /** Kept objects by key, as many as a limit: whoever names platforms must not fill the memory. */
 import type { KeptObject, KeptStatus } from "./kept-object.ts";
 
+/** One kind of kept objects. */
 export type KeptObjects<Key, T> = {
   /** The key's object; made if there is none. */
   readonly of: (key: Key) => KeptObject<T>;

@@ -10,6 +10,7 @@ import { readCrl, readPckCrl, readQeIdentity, readTcbInfo } from "./pcs-answers.
  */
 export type TcbUpdate = "early" | "standard";
 
+/** Which service, and which of its documents. */
 export type PcsSettings = {
   /** Intel's own service has the root's revocation list elsewhere; a PCCS serves it itself. */
   readonly kind: "pcs" | "pccs";
@@ -18,7 +19,7 @@ export type PcsSettings = {
   /** For "pcs": where the root's revocation list is. Never taken from a certificate, which may name any host. */
   readonly rootCrlUrl?: string;
   readonly update: TcbUpdate;
-  /** For a PCCS with a certificate of its own making. */
+  /** For a PCCS with a certificate of its own making, or a proxy that opens TLS; for every address here. */
   readonly tls?: TlsTrust;
 };
 
@@ -66,7 +67,7 @@ function rootCrlPlace(
   // The list has a host of its own: the URL is taken whole.
   const base = serviceAddress(rootCrlUrl ?? "");
   const path = base.href.replace(/\/$/, "");
-  return { service: { name: "Intel", base }, place: { what, path, absent: "not-served" } };
+  return { service: { ...service, base }, place: { what, path, absent: "not-served" } };
 }
 
 const pckCrlPlace = (key: DcapPlatformKey): ObjectPlace => ({

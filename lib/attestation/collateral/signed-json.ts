@@ -7,6 +7,7 @@ import { EvidenceError } from "../evidence-error.ts";
 const MAX_LENGTH = 1024 * 1024;
 const SIGNATURE_BYTES = 64;
 
+/** A document apart from the answer that carried it. */
 export type SignedJson = {
   /** Exactly as it stood in the answer. */
   readonly text: string;

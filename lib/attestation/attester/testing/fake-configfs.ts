@@ -7,6 +7,7 @@ import { type FakeFile, openFake, systemError } from "./fake-device.ts";
 /** What a driver makes of its options. */
 export type FakeReport = { readonly outblob: Uint8Array; readonly auxblob: Uint8Array };
 
+/** What kind of guest it is, and what goes wrong in it. */
 export type FakeConfigfsSettings = {
   /** undefined: the interface is there, no driver is. */
   readonly provider: "tdx_guest" | "sev_guest" | undefined;
@@ -24,6 +25,7 @@ export type FakeEntry = {
   readonly write: (inblob: Uint8Array) => void;
 };
 
+/** The files, and what was done with them. */
 export type FakeConfigfs = DeviceFiles & {
   readonly openCount: () => number;
   /** Folders that were made and not removed. */
@@ -32,8 +34,10 @@ export type FakeConfigfs = DeviceFiles & {
   readonly made: readonly string[];
 };
 
+/** Where attesters look for it unless told otherwise. */
 export const FAKE_ROOT = "/sys/kernel/config/tsm/report";
 
+/** A guest whose kernel has the interface. */
 export function fakeConfigfs(settings: FakeConfigfsSettings): FakeConfigfs {
   const entries = new Map<string, ReadonlyMap<string, FakeFile>>();
   const made: string[] = [];

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { DeviceFiles } from "../device-file.ts";
 import { type FakeFile, openFake, systemError } from "./fake-device.ts";
 
+/** The files, and what was done with them. */
 export type FakeGramine = DeviceFiles & {
   /** Opened and not closed. */
   readonly openCount: () => number;
@@ -12,6 +13,7 @@ export type FakeGramine = DeviceFiles & {
   readonly setReportData: (bytes: Uint8Array) => void;
 };
 
+/** What kind of Gramine it is, and what AESM answers. */
 export type FakeGramineSettings = {
   /** "dcap", "none"; undefined is gramine-direct, which has no such file. */
   readonly attestationType: string | undefined;
@@ -19,8 +21,10 @@ export type FakeGramineSettings = {
   readonly quote: (reportData: Uint8Array) => Uint8Array;
 };
 
+/** Where attesters look for it unless told otherwise. */
 export const FAKE_FOLDER = "/dev/attestation";
 
+/** A process inside Gramine. */
 export function fakeGramine({ attestationType, quote }: FakeGramineSettings): FakeGramine {
   let reportData: Uint8Array = new Uint8Array(64);
   let openCount = 0;

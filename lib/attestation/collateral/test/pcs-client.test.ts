@@ -117,6 +117,9 @@ test("a self-signed PCCS is asked with its certificate configured", async () => 
   const tls = { certificates: [identity.cert], serverName: "pccs.example" };
   expect(await client({ baseUrl: secure.url, tls }).dcap(KEY)).toEqual(SET);
   expect((await failure(client({ baseUrl: secure.url }).dcap(KEY))).code).toBe("untrusted-server");
+  const rootCrlUrl = `${secure.url}/IntelSGXRootCA.der`;
+  const proxied = client({ kind: "pcs", baseUrl: secure.url, rootCrlUrl, tls });
+  expect(await proxied.dcap(KEY)).toEqual(SET);
   await secure.close();
 });
 

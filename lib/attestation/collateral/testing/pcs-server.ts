@@ -13,12 +13,15 @@ export type Dialect = {
   readonly pckCrlInHex: boolean;
 };
 
+/** Intel's own service. */
 export const PCS: Dialect = {
   tcbHeader: "TCB-Info-Issuer-Chain",
   rootCrlInHex: false,
   pckCrlInHex: false,
 };
+/** A current cache. */
 export const PCCS: Dialect = { ...PCS, rootCrlInHex: true };
+/** A cache of the time of version 3. */
 export const OLD_PCCS: Dialect = {
   tcbHeader: "SGX-TCB-Info-Issuer-Chain",
   rootCrlInHex: true,

@@ -17,9 +17,12 @@ import type { CollateralSource, SnpAuthorityKey, SnpPlatformKey } from "../colla
 
 /** When everything here is valid. */
 export const NOW_MS = TEST_NOW_MS;
+/** Milliseconds of a day. */
 export const DAY_MS = 86_400_000;
 
+/** The one SGX platform that there is. */
 export const DCAP_KEY = { tee: "sgx", fmspc: "00906ed50000", pckCa: "platform" } as const;
+/** Who vouches for the one chip. */
 export const AUTHORITY_KEY: SnpAuthorityKey = { product: "Milan", signingKey: "vcek" };
 
 const root: DevelopmentRoot = createDevelopmentRoot({
@@ -28,6 +31,7 @@ const root: DevelopmentRoot = createDevelopmentRoot({
 });
 const milan = snpMaker("Milan");
 
+/** Roots under which everything here verifies. */
 export const ANCHORS = { intel: [root.dcap.root], amd: [milan.ark] };
 
 const hardwareId = milan.leafFacts.hardwareId ?? new Uint8Array(64);
@@ -64,6 +68,7 @@ export const arkCrl = (number: number, nowMs: number, days = 10, revoked = false
     { privateKey: milan.authority.arkKey.privateKey, algorithm: "rsa-pss-sha384" },
   );
 
+/** A source with a will of its own. */
 export type TestVendor = CollateralSource & {
   /** Thrown by every call while it is set. */
   trouble: unknown;
@@ -75,6 +80,7 @@ export type TestVendor = CollateralSource & {
   readonly asked: string[];
 };
 
+/** @param clock  dates what is served */
 export function testVendor(clock: Clock): TestVendor {
   const asked: string[] = [];
   const note = (what: string): void => {

@@ -21,6 +21,7 @@ export type Reply =
     }
   | ((response: ServerResponse) => void);
 
+/** A server and what it was asked. */
 export type VendorServer = {
   /** "http://127.0.0.1:port". */
   readonly url: string;
