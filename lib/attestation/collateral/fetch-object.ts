@@ -1,7 +1,8 @@
 /** Asking a vendor's service for one object, and what its refusals mean to whoever runs this. */
 import { EvidenceError } from "../evidence-error.ts";
 import { CollateralError } from "./collateral-error.ts";
-import type { HttpAnswer, HttpGet, TlsTrust } from "./http-get.ts";
+import type { HttpAnswer, HttpGet } from "./http-get.ts";
+import type { TlsTrust } from "./tls-trust.ts";
 
 /** One object, from first byte asked to last byte read; PCCS may have to ask Intel first. */
 export const OBJECT_TIMEOUT_MS = 20_000;

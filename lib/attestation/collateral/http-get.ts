@@ -6,17 +6,10 @@ import { concatBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { describeError } from "../../base/log.ts";
 import { CollateralError } from "./collateral-error.ts";
+import { knownDespiteItsName, type TlsTrust, tlsOptions, untrustedServer } from "./tls-trust.ts";
 
 /** Headers of one answer; PCS sends certificate chains in them, about 3 KiB each. */
 const MAX_HEADER_BYTES = 64 * 1024;
-
-/** Whom a TLS connection believes. There is no way to say "anybody". */
-export type TlsTrust = {
-  /** PEM certificates that stand in for the system's roots: a PCCS's own certificate, or the CA that issued it. */
-  readonly certificates: readonly string[];
-  /** The name in the server's certificate, where the address in the URL is another one. */
-  readonly serverName?: string;
-};
 
 /** One thing to ask for, with its limits. */
 export type HttpRequest = {
@@ -45,48 +38,54 @@ export type HttpGet = (request: HttpRequest) => Promise<HttpAnswer>;
 
 /** Asks over the network; deadlines are kept on the given clock. */
 export function httpGet(clock: Clock): HttpGet {
-  return (request) =>
-    new Promise((resolve, reject) => {
-      const { url, what, timeoutMs } = request;
-      const fail = (error: CollateralError): void => {
-        cancelDeadline();
-        exchange.destroy();
-        reject(error);
-      };
-      const exchange = open(request);
-      const cancelDeadline = clock.after(timeoutMs, () =>
-        fail(unreachable(what, url, `${url.host} gave no whole answer in ${timeoutMs} ms`)),
-      );
-      exchange.on("error", (cause) => fail(connectionError(request, cause)));
-      exchange.on("response", (response) => {
-        readBody(response, request, fail, (body) => {
-          cancelDeadline();
-          resolve({
-            status: response.statusCode ?? 0,
-            header: (name) => headerOf(response, name),
-            body,
-          });
-        });
-      });
-      exchange.end();
-    });
+  return async (request) => {
+    try {
+      return await exchangeOnce(clock, request);
+    } catch (error) {
+      const known = knownDespiteItsName(error, request.tls);
+      if (known === undefined) throw error;
+      return exchangeOnce(clock, request, known);
+    }
+  };
 }
 
-function open({ url, tls }: HttpRequest): ClientRequest {
+function exchangeOnce(clock: Clock, request: HttpRequest, known?: Uint8Array): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const { url, what, timeoutMs } = request;
+    const fail = (error: CollateralError): void => {
+      cancelDeadline();
+      exchange.destroy();
+      reject(error);
+    };
+    const exchange = open(request, known);
+    const cancelDeadline = clock.after(timeoutMs, () =>
+      fail(unreachable(what, url, `${url.host} gave no whole answer in ${timeoutMs} ms`)),
+    );
+    exchange.on("error", (cause) => fail(connectionError(request, cause)));
+    exchange.on("response", (response) => {
+      readBody(response, request, fail, (body) => {
+        cancelDeadline();
+        resolve({
+          status: response.statusCode ?? 0,
+          header: (name) => headerOf(response, name),
+          body,
+        });
+      });
+    });
+    exchange.end();
+  });
+}
+
+function open({ url, tls }: HttpRequest, known: Uint8Array | undefined): ClientRequest {
   const options = {
     // No pool: a resumed TLS session would not have its certificate looked at again.
     agent: false,
     maxHeaderSize: MAX_HEADER_BYTES,
     headers: { accept: "*/*", "accept-encoding": "identity", "user-agent": "fedclave" },
   };
-  if (url.protocol === "http:") return http.request(url, options);
-  return https.request(url, {
-    ...options,
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: true,
-    ...(tls === undefined ? {} : { ca: [...tls.certificates] }),
-    ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
-  });
+  return url.protocol === "http:"
+    ? http.request(url, options)
+    : https.request(url, { ...options, ...tlsOptions(tls, known) });
 }
 
 function readBody(
@@ -116,25 +115,9 @@ function headerOf(response: IncomingMessage, name: string): string | undefined {
   return values?.length === 1 ? values[0] : undefined;
 }
 
-/** Codes that OpenSSL and Node give for a certificate; all others are about the way there. */
-const CERTIFICATE_FAULT =
-  /^(?:ERR_TLS_CERT_ALTNAME_INVALID|CERT_.+|UNABLE_TO_.+|.*SELF_SIGNED_CERT.*|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/;
-
-function connectionError({ what, url, tls }: HttpRequest, cause: Error): CollateralError {
-  const code = "code" in cause ? String(cause.code) : "";
-  if (!CERTIFICATE_FAULT.test(code)) {
-    return unreachable(what, url, `${url.host} cannot be reached: ${describeError(cause)}`, cause);
-  }
-  const remedy =
-    tls === undefined
-      ? "if it is a cache of your own, configure the PEM file of its certificate or of its CA"
-      : "compare it with the configured PEM file, and its name with the URL's (or configure the server name)";
-  return new CollateralError(
-    "untrusted-server",
-    `${what}: the certificate of ${url.host} is not trusted (${code}); ${remedy}`,
-    { cause },
-  );
-}
+const connectionError = ({ what, url, tls }: HttpRequest, cause: Error): CollateralError =>
+  untrustedServer(what, url.host, tls, cause) ??
+  unreachable(what, url, `${url.host} cannot be reached: ${describeError(cause)}`, cause);
 
 const unreachable = (what: string, url: URL, reason: string, cause?: unknown): CollateralError =>
   new CollateralError(

@@ -12,8 +12,9 @@ import {
   type SnpPlatformKey,
 } from "./collateral-source.ts";
 import { fetchObject, type Service, serviceAddress } from "./fetch-object.ts";
-import type { HttpAnswer, HttpGet, TlsTrust } from "./http-get.ts";
+import type { HttpAnswer, HttpGet } from "./http-get.ts";
 import { readCrl } from "./pcs-answers.ts";
+import type { TlsTrust } from "./tls-trust.ts";
 
 /** Which service, and whom to believe that it is. */
 export type KdsSettings = {

@@ -1,8 +1,9 @@
 /** Intel's Provisioning Certification Service, version 4, and caches that speak like it (PCCS). No key is needed. */
 import { type CollateralSource, type DcapPlatformKey, nameOfDcap } from "./collateral-source.ts";
 import { fetchObject, type ObjectPlace, type Service, serviceAddress } from "./fetch-object.ts";
-import type { HttpGet, TlsTrust } from "./http-get.ts";
+import type { HttpGet } from "./http-get.ts";
 import { readCrl, readPckCrl, readQeIdentity, readTcbInfo } from "./pcs-answers.ts";
+import type { TlsTrust } from "./tls-trust.ts";
 
 /**
  * Which of two sets Intel serves after it found flaws: "early" holds the new levels at once, "standard" (Intel's

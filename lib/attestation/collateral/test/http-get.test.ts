@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../../base/clock.ts";
 import { fakeClock } from "../../../base/testing/fake-clock.ts";
 import type { CollateralError } from "../collateral-error.ts";
-import { type HttpAnswer, type HttpRequest, httpGet, type TlsTrust } from "../http-get.ts";
+import { type HttpAnswer, type HttpRequest, httpGet } from "../http-get.ts";
 import { startVendorServer, testIdentity, type VendorServer } from "../testing/vendor-server.ts";
+import type { TlsTrust } from "../tls-trust.ts";
 
 const identity = testIdentity("pccs.example");
 const other = testIdentity("pccs.example");
@@ -145,31 +146,48 @@ test("nobody listening, and somebody who does not speak HTTP, are unreachable", 
   ssh.close();
 });
 
-test("a self-signed server is believed by its own certificate, under its own name", async () => {
-  secure.reply("/a", { body: "ok" });
-  const tls = { certificates: [identity.cert], serverName: "pccs.example" };
-  expect(Buffer.from((await ask(`${secure.url}/a`, tls)).body).toString()).toBe("ok");
+test.each(["another name", "its name"])(
+  "a self-signed server is believed by its own certificate, under %s",
+  async (which) => {
+    const own = which === "its name" ? testIdentity("localhost") : identity;
+    const server = await startVendorServer(own);
+    server.reply("/a", { body: "ok" });
+    const url = server.url.replace("127.0.0.1", "localhost");
+    const answer = await ask(`${url}/a`, { certificates: [testIdentity("a CA").cert, own.cert] });
+    expect(Buffer.from(answer.body).toString()).toBe("ok");
+    expect(server.requests).toEqual(["/a"]);
+    await server.close();
+  },
+);
+
+test("a server whose CA is configured must have the name in the URL", async () => {
+  const authority = testIdentity("a CA");
+  const issued = testIdentity("pccs.example", authority);
+  const server = await startVendorServer(issued);
+  const error = await failure(ask(`${server.url}/a`, { certificates: [authority.cert] }));
+  expect(error.code).toBe("untrusted-server");
+  expect(error.message).toMatch(/ALTNAME_INVALID.*must have the name in the URL/);
+  await server.close();
+
+  const named = await startVendorServer(testIdentity("localhost", authority));
+  named.reply("/a", { body: "ok" });
+  const url = named.url.replace("127.0.0.1", "localhost");
+  expect((await ask(`${url}/a`, { certificates: [authority.cert] })).status).toBe(200);
+  await named.close();
 });
 
 test.each<[string, TlsTrust | undefined, RegExp]>([
   ["without configuration", undefined, /SELF_SIGNED.*configure the PEM file/],
   [
     "by another certificate of the same name",
-    { certificates: [other.cert], serverName: "pccs.example" },
+    { certificates: [other.cert] },
     /\(.+\); compare it with the configured PEM file/,
   ],
-  [
-    "under a name that it does not have",
-    { certificates: [identity.cert] },
-    /ALTNAME_INVALID.*configure the server name/,
-  ],
-  [
-    "by no certificate at all",
-    { certificates: [], serverName: "pccs.example" },
-    /compare it with the configured PEM file/,
-  ],
+  ["by no certificate at all", { certificates: [] }, /compare it with the configured PEM file/],
+  ["by a file that is no PEM", { certificates: ["hello"] }, /compare it with the configured PEM/],
 ])("a self-signed server is not believed %s", async (_how, tls, message) => {
   const error = await failure(ask(`${secure.url}/a`, tls));
   expect(error.code).toBe("untrusted-server");
   expect(error.message).toMatch(message);
+  expect(secure.requests).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /** A vendor's service on loopback that answers what a test tells it to. */
-import { generateKeyPairSync } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import * as http from "node:http";
 import * as https from "node:https";
@@ -34,30 +34,34 @@ export type VendorServer = {
   readonly close: () => Promise<void>;
 };
 
-/** A self-signed server certificate, as PCCS makes one when it is installed. */
-export type TestIdentity = { readonly key: string; readonly cert: string };
+/** A server certificate and its key, PEM. */
+export type TestIdentity = { readonly name: string; readonly key: string; readonly cert: string };
 
-/** @param name  the one name in the certificate */
-export function testIdentity(name: string): TestIdentity {
+/**
+ * @param name  the one name in the certificate
+ * @param authority  who issues it; self-signed if unset, as PCCS makes one when it is installed
+ */
+export function testIdentity(name: string, authority?: TestIdentity): TestIdentity {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const subject = [{ oid: NAME_PART.commonName, text: name, kind: "utf8" }] as const;
+  const nameOf = (text: string) => [{ oid: NAME_PART.commonName, text, kind: "utf8" }] as const;
+  const isAuthority = authority === undefined;
   const der = writeCertificate(
     {
       serial: Uint8Array.of(1),
-      issuer: subject,
-      subject,
+      issuer: nameOf(authority?.name ?? name),
+      subject: nameOf(name),
       notBeforeMs: Date.UTC(2020, 0, 1) as UnixMs,
       notAfterMs: Date.UTC(2049, 0, 1) as UnixMs,
       publicKeyDer: publicKey.export({ type: "spki", format: "der" }),
       extensions: [
-        basicConstraints(undefined),
+        basicConstraints(isAuthority ? {} : undefined),
         { oid: "2.5.29.17", critical: false, value: sequence(implicit(2, utf8(name))) },
       ],
     },
-    curveSigner(privateKey),
+    curveSigner(authority === undefined ? privateKey : createPrivateKey(authority.key)),
   );
   const key = privateKey.export({ type: "pkcs8", format: "pem" });
-  return { key: String(key), cert: certificatePem(der) };
+  return { name, key: String(key), cert: certificatePem(der) };
 }
 
 /** Starts one. @param identity  for TLS; plain HTTP if unset */
@@ -79,7 +83,7 @@ export async function startVendorServer(identity?: TestIdentity): Promise<Vendor
   const server: Server =
     identity === undefined
       ? http.createServer(options, answer)
-      : https.createServer({ ...options, ...identity }, answer);
+      : https.createServer({ ...options, key: identity.key, cert: identity.cert }, answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
