@@ -1,12 +1,19 @@
 /** What verifier, floor and policies say of a simulated machine, each stage asked only if the one before is content. */
 import type { UnixMs } from "../../base/ids.ts";
+import { silentLog } from "../../base/log.ts";
 import { systemRandomness } from "../../base/randomness.ts";
 import { defaultRefusals } from "../appraisal/default-policy.ts";
 import { appraiseDcapTcb, type DcapTcbPolicy } from "../appraisal/tcb-policy.ts";
 import type { Evidence } from "../attester/attester.ts";
 import {
+  createSnpAuthority,
+  generateSnpKeys,
+  type SnpAuthorityKeys,
+} from "../attester/simulated/authorities/snp-authority.ts";
+import {
   createDevelopmentRoot,
   type DevelopmentRoot,
+  restoreDevelopmentRoot,
 } from "../attester/simulated/root/development-root.ts";
 import {
   type SimulatedEndorsements,
@@ -14,11 +21,12 @@ import {
   simulatedEndorsements,
   simulatedTee,
 } from "../attester/simulated/simulated-attester.ts";
+import { openFloors } from "../collateral/floors.ts";
+import { parseCrl } from "../endorsements/crl.ts";
 import { parseQuote } from "../evidence/quote.ts";
 import { parseSnpReport } from "../evidence/snp-report.ts";
 import { EvidenceError } from "../evidence-error.ts";
 import type { Verification, VerifiedClaims } from "../verification/claims.ts";
-import { checkFloor, EMPTY_FLOOR, raiseFloor } from "../verification/collateral-floor.ts";
 import { verifyCollateral } from "../verification/verify-collateral.ts";
 import { verifyQuote, verifyQuoteWith } from "../verification/verify-quote.ts";
 import { verifySnpReport } from "../verification/verify-snp.ts";
@@ -26,9 +34,15 @@ import { verifySnpReport } from "../verification/verify-snp.ts";
 /** When everything simulated in tests happens. */
 export const TEST_NOW_MS = Date.UTC(2026, 5, 1, 12) as UnixMs;
 
-/** One root for a test file: its keys for SEV-SNP take seconds to make. */
-export const testRoot = (): DevelopmentRoot =>
-  createDevelopmentRoot({ randomness: systemRandomness, nowMs: TEST_NOW_MS });
+/** One root for a test file. All SNP products have the same RSA keys here, because each pair takes seconds to make. */
+export function testRoot(): DevelopmentRoot {
+  const made = createDevelopmentRoot({ randomness: systemRandomness, nowMs: TEST_NOW_MS });
+  let keys: Promise<SnpAuthorityKeys> | undefined;
+  return restoreDevelopmentRoot(made, async (product) => {
+    keys ??= generateSnpKeys();
+    return createSnpAuthority(await keys, product, made.createdAtMs);
+  });
+}
 
 /** 64 bytes that tell. */
 export const TEST_REPORT_DATA = Uint8Array.from({ length: 64 }, (_, index) => index + 1);
@@ -71,7 +85,10 @@ export async function present(given: SimulatedTeeGiven): Promise<Presented> {
 }
 
 /** Asks every stage. @param anchor  unset: the machine's own */
-export function judge(presented: Presented, anchor = presented.endorsements.anchor): Judgement {
+export async function judge(
+  presented: Presented,
+  anchor = presented.endorsements.anchor,
+): Promise<Judgement> {
   let verification: Verification;
   try {
     verification = verify(presented, anchor);
@@ -84,10 +101,12 @@ export function judge(presented: Presented, anchor = presented.endorsements.anch
   if (claims === undefined || refusals.length > 0) return judgement("verifier", refusals);
   const byDefault = defaultRefusals(claims);
   if (byDefault.length > 0) return judgement("default-policy", byDefault, claims);
-  if (claims.tee === "sev-snp") return { by: "nobody", codes: [], claims };
-  const { refusals: byPolicy } = appraiseDcapTcb(claims.tcb, TEST_TCB_POLICY, TEST_NOW_MS);
+  const byPolicy =
+    claims.tee === "sev-snp"
+      ? []
+      : appraiseDcapTcb(claims.tcb, TEST_TCB_POLICY, TEST_NOW_MS).refusals;
   if (byPolicy.length > 0) return judgement("tcb-policy", byPolicy, claims);
-  const older = floorRefusals(presented);
+  const older = await floorRefusals(presented);
   if (older.length > 0) return judgement("floor", older, claims);
   return { by: "nobody", codes: [], claims };
 }
@@ -133,13 +152,21 @@ function verify({ evidence, endorsements }: Presented, anchor: Uint8Array): Veri
   throw new Error("evidence and endorsements are of different vendors");
 }
 
-/** Against what honest collateral of the same machine raised the floor to. */
-function floorRefusals({ endorsements, before }: Presented): readonly { readonly code: string }[] {
-  const [seen, now] = [before, endorsements].map((each) =>
-    each.kind === "dcap"
-      ? verifyCollateral(each.collateral, [each.anchor], TEST_NOW_MS).collateral
-      : undefined,
-  );
-  if (seen === undefined || now === undefined) return [];
-  return checkFloor(now, raiseFloor(seen, EMPTY_FLOOR));
+/** Against what honest endorsements of the same machine raised the floors to. */
+async function floorRefusals({
+  endorsements,
+  before,
+}: Presented): Promise<readonly { readonly code: string }[]> {
+  const floors = await openFloors(undefined, silentLog);
+  const pass = async (each: SimulatedEndorsements) => {
+    if (each.kind === "sev-snp") {
+      const { chain, crl } = each.endorsements;
+      const listed = crl && { crl, crlNumber: parseCrl(crl).crlNumber };
+      return floors.passAuthority({ authority: { chain, ...listed }, listName: "ARK", ...listed });
+    }
+    const verified = verifyCollateral(each.collateral, [each.anchor], TEST_NOW_MS).collateral;
+    return verified === undefined ? [] : floors.passDcap(verified);
+  };
+  await pass(before);
+  return pass(endorsements);
 }

@@ -29,6 +29,8 @@ export type DcapSettings = {
   readonly pceSvn: number;
   /** 16 bytes: version of the TDX module, its generation (0 before TDX 1.5), then of what is beneath. */
   readonly teeTcbSvn: Uint8Array;
+  /** TDX 1.5: 16 bytes, of a module that was loaded while domains ran. The same as above unless one was. */
+  readonly teeTcbSvn2: Uint8Array;
 };
 
 export type SnpSettings = {
@@ -81,6 +83,7 @@ export function dcapSettings(root: DevelopmentRoot, choice: Chosen<DcapSettings>
     components: COMPONENTS,
     pceSvn: 13,
     teeTcbSvn: TEE_TCB_SVN,
+    teeTcbSvn2: choice.teeTcbSvn ?? TEE_TCB_SVN,
     ...chosen,
   };
   assertInvariant(settings.tee === "sgx" || settings.quoteVersion !== 3, "no TD has a quote v3");

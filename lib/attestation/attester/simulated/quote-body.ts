@@ -56,7 +56,11 @@ export function quoteBody(
   const { tee: _, ...given } = measurement;
   const blank = { ...BLANK_TDX_MEASUREMENTS, teeTcbSvn: settings.teeTcbSvn };
   return writeTdReport(
-    { ...domainUnder(quote, tdxModule, { ...blank, ...given }), reportData },
+    {
+      ...domainUnder(quote, tdxModule, { ...blank, ...given }),
+      teeTcbSvn2: settings.teeTcbSvn2,
+      reportData,
+    },
     settings.tdReport,
   );
 }

@@ -24,7 +24,7 @@ async function codesOf(
   const { endorsements } = presented;
   if (endorsements.kind !== "dcap") throw new Error("SGX has collateral");
   const collateral = { ...endorsements.collateral, ...change(endorsements.collateral) };
-  return judge({ ...presented, endorsements: { ...endorsements, collateral } }).codes;
+  return (await judge({ ...presented, endorsements: { ...endorsements, collateral } })).codes;
 }
 
 const revoked: KnobSettings = { faults: { certificates: { pck: "revoked" } } };
@@ -110,7 +110,7 @@ describe("under honest collateral that was kept, a quote whose chain", () => {
   const codesUnderHonest = async (knobs: KnobSettings): Promise<readonly string[]> => {
     const { evidence, before } = await present({ root, platform, knobs });
     const both = { evidence, endorsements: before, before };
-    const { claims, codes } = judge(both);
+    const { claims, codes } = await judge(both);
     expect(claims).toBeUndefined();
     expect(codesUnderKept(both)).toEqual(codes);
     return codes;
@@ -157,15 +157,15 @@ test.each<[string, Change]>([
 
 test("evidence of a development root is not Intel's", async () => {
   const presented = await present({ root, platform });
-  expect(judge(presented, INTEL_ROOT).codes).toEqual(["root-not-trusted"]);
+  expect((await judge(presented, INTEL_ROOT)).codes).toEqual(["root-not-trusted"]);
 });
 
 test("evidence of one installation is not another's, though all names are equal", async () => {
   const other = await present({ root: testRoot(), platform });
   const presented = await present({ root, platform });
-  expect(judge(presented, other.endorsements.anchor).codes).toEqual(["root-not-trusted"]);
+  expect((await judge(presented, other.endorsements.anchor)).codes).toEqual(["root-not-trusted"]);
   const { endorsements } = other;
-  expect(judge({ ...presented, endorsements }).codes).toEqual([
+  expect((await judge({ ...presented, endorsements })).codes).toEqual([
     "pck-ca-differs",
     "root-not-trusted",
   ]);

@@ -15,7 +15,7 @@ describe.each(KNOBS.map((knob) => [knob.name, knob] as const))("%s", (_, knob) =
     for (const tee of tees) {
       const platform = platformFor(knob, tee);
       const presented = await present({ root, platform, knobs: knob.knobs });
-      const { by, codes } = judge(presented);
+      const { by, codes } = await judge(presented);
       expect([tee, by, codes.filter((code) => !besides.includes(code))]).toEqual([
         tee,
         answer.by,

@@ -33,27 +33,25 @@ const AUTHORITY_YEARS = 25;
 /** Of a VCEK, as AMD's; a VLEK lives one year there, which would end development roots early. */
 export const SNP_LEAF_YEARS = 7;
 
-/** Makes the keys of a product, which takes about a second, off the event loop. */
-export async function createSnpAuthority(
-  product: SnpProduct,
-  createdAtMs: UnixMs,
-): Promise<SnpAuthorityMaterial> {
+/** Makes the keys of a product, which takes a second or more, off the event loop. */
+export async function generateSnpKeys(): Promise<SnpAuthorityKeys> {
   const generate = promisify(generateKeyPair);
   const [ark, ask] = await Promise.all([
     generate("rsa", { modulusLength: RSA_BITS }),
     generate("rsa", { modulusLength: RSA_BITS }),
   ]);
-  const keys = { ark: ark.privateKey, ask: ask.privateKey };
-  const forChips = issueSnpAuthority(keys, product, "vcek", createdAtMs, {});
-  const forClouds = issueSnpAuthority(keys, product, "vlek", createdAtMs, {});
-  return {
-    keys,
-    certificates: {
-      ark: forChips.ark.der,
-      ask: forChips.ask.der,
-      asvk: forClouds.ask.der,
-    },
-  };
+  return { ark: ark.privateKey, ask: ask.privateKey };
+}
+
+/** Issues the certificates of a product for the first time. */
+export function createSnpAuthority(
+  keys: SnpAuthorityKeys,
+  product: SnpProduct,
+  createdAtMs: UnixMs,
+): SnpAuthorityMaterial {
+  const { ark, ask } = issueSnpAuthority(keys, product, "vcek", createdAtMs, {});
+  const asvk = issueSnpAuthority(keys, product, "vlek", createdAtMs, {}).ask;
+  return { keys, certificates: { ark: ark.der, ask: ask.der, asvk: asvk.der } };
 }
 
 /** The authority as it is, with the certificates that were made for it. */

@@ -74,12 +74,12 @@ const OF_ANY_OBJECT: readonly DatedObjectFault[] = [
   "expired",
   "signature-invalid",
 ];
-const LIST: readonly DatedObjectFault[] = [...OF_ANY_OBJECT, "issuer-mismatch"];
+const LIST: readonly DatedObjectFault[] = [...OF_ANY_OBJECT, "issuer-mismatch", "rolled-back"];
 const DOCUMENT: readonly DatedObjectFault[] = [...OF_ANY_OBJECT, "rolled-back", "wrong-tee"];
 
 const OBJECTS: Readonly<Record<DatedObject, Titled<DatedObjectFault>>> = {
-  "root-crl": { title: "root's list", tees: DCAP_TEES, faults: [...LIST, "rolled-back"] },
-  "pck-crl": { title: "PCK CA's list", tees: DCAP_TEES, faults: [...LIST, "rolled-back"] },
+  "root-crl": { title: "root's list", tees: DCAP_TEES, faults: LIST },
+  "pck-crl": { title: "PCK CA's list", tees: DCAP_TEES, faults: LIST },
   "ark-crl": { title: "ARK's list", tees: SNP_TEES, faults: LIST },
   "tcb-info": { title: "TCB info", tees: DCAP_TEES, faults: DOCUMENT },
   "qe-identity": { title: "QE identity", tees: DCAP_TEES, faults: DOCUMENT },

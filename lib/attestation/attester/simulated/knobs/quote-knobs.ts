@@ -12,7 +12,8 @@ export const CHAIN_KNOBS: readonly Knob[] = [
   },
   {
     name: "pck-as-ca",
-    about: "The same, but the PCK certificate takes the CA's place, so that the chain has three.",
+    about:
+      "The PCK key issues a PCK certificate of the highest versions, and its own stands in the CA's place.",
     tees: DCAP_TEES,
     knobs: { chain: { pck: "pck-as-ca" } },
     answer: {
@@ -83,7 +84,7 @@ export const QUOTE_KNOBS: readonly Knob[] = [
   },
   {
     name: "pck-chain-nowhere",
-    about: "The same, and the collateral does not have it either.",
+    about: "The quote names its platform only, and the collateral does not have the chain either.",
     tees: DCAP_TEES,
     knobs: { quote: { certificationType: 1 }, chain: { isPckChainServed: false } },
     answer: { by: "verifier", code: "pck-chain-missing", besides: ["qe-report-signature-invalid"] },
@@ -97,7 +98,7 @@ export const QUOTE_KNOBS: readonly Knob[] = [
   },
   {
     name: "bytes-after-quote",
-    about: "One other byte follows it.",
+    about: "One byte that is not zero follows the quote.",
     tees: DCAP_TEES,
     knobs: { quote: { trailingBytes: 1 } },
     answer: { by: "parser", code: "malformed-quote" },

@@ -3,7 +3,7 @@ import path from "node:path";
 import type { Clock } from "../../../../base/clock.ts";
 import type { UnixMs } from "../../../../base/ids.ts";
 import type { Randomness } from "../../../../base/randomness.ts";
-import { createSnpAuthority } from "../authorities/snp-authority.ts";
+import { createSnpAuthority, generateSnpKeys } from "../authorities/snp-authority.ts";
 import {
   createDevelopmentRoot,
   type DevelopmentRoot,
@@ -40,7 +40,7 @@ export async function openDevelopmentRoot(
   return restoreDevelopmentRoot(kept, async (product) => {
     const file = path.join(folder, `snp-${product.toLowerCase()}.json`);
     const snp = await loadOrCreate(file, randomness, async () =>
-      writeSnpMaterial(await createSnpAuthority(product, kept.createdAtMs)),
+      writeSnpMaterial(createSnpAuthority(await generateSnpKeys(), product, kept.createdAtMs)),
     );
     return readSnpMaterial(snp);
   });

@@ -7,7 +7,11 @@ import type { Randomness } from "../../../../base/randomness.ts";
 import { Secret } from "../../../../base/secret.ts";
 import type { SnpProduct } from "../../../verification/claims.ts";
 import { type DcapCertificates, issueAuthority } from "../authorities/dcap-authority.ts";
-import { createSnpAuthority, type SnpAuthorityMaterial } from "../authorities/snp-authority.ts";
+import {
+  createSnpAuthority,
+  generateSnpKeys,
+  type SnpAuthorityMaterial,
+} from "../authorities/snp-authority.ts";
 
 export type DevelopmentRoot = {
   /** 32 bytes, from which every elliptic curve key of the root follows. */
@@ -31,7 +35,7 @@ export function createDevelopmentRoot(given: {
   const createdAtMs = given.nowMs;
   return restoreDevelopmentRoot(
     { seed, createdAtMs, dcap: issueDcapCertificates(seed, createdAtMs) },
-    (product) => createSnpAuthority(product, createdAtMs),
+    async (product) => createSnpAuthority(await generateSnpKeys(), product, createdAtMs),
   );
 }
 

@@ -36,7 +36,7 @@ const SNP: readonly PlatformChoice[] = (["Milan", "Genoa", "Turin"] as const).fl
 
 test.each([...DCAP, ...SNP])("%j is genuine", async (platform) => {
   const presented = await present({ root, platform });
-  const { by, codes, claims } = judge(presented);
+  const { by, codes, claims } = await judge(presented);
   expect([by, codes]).toEqual(["nobody", []]);
   expect(claims?.tee).toBe(platform.tee);
   expect(claims?.reportData).toEqual(TEST_REPORT_DATA);
@@ -51,7 +51,7 @@ describe("what was measured is what is claimed", () => {
     const tee = simulatedTee({ root, platform });
     const evidence = await tee.attester(measurement).attest(TEST_REPORT_DATA);
     const endorsements = await tee.endorsements(TEST_NOW_MS);
-    return judge({ evidence, endorsements, before: endorsements }).claims;
+    return (await judge({ evidence, endorsements, before: endorsements })).claims;
   };
 
   test("of an SGX enclave with KSS", async () => {
@@ -130,15 +130,15 @@ describe("a machine", () => {
       platform: { tee: "sgx" },
       nowMs: TEST_NOW_MS,
     });
-    const { by, claims } = judge({ evidence, endorsements, before: endorsements });
+    const { by, claims } = await judge({ evidence, endorsements, before: endorsements });
     expect(by).toBe("nobody");
     const again = await present({ root, platform: { tee: "sgx" } });
-    expect(judge(again).claims).toMatchObject({ platform: platformOf(claims) });
+    expect((await judge(again)).claims).toMatchObject({ platform: platformOf(claims) });
   });
 
   test("of another name has other identifiers", async () => {
     const of = async (machine: string, tee: "sgx" | "sev-snp") =>
-      platformOf(judge(await present({ root, platform: { tee, machine } })).claims);
+      platformOf((await judge(await present({ root, platform: { tee, machine } }))).claims);
     expect(await of("a", "sgx")).not.toMatchObject({ ppid: (await of("b", "sgx")).ppid });
     expect(await of("a", "sev-snp")).not.toMatchObject({
       chipId: (await of("b", "sev-snp")).chipId,
@@ -156,9 +156,9 @@ describe("a machine", () => {
     if (endorsements.kind !== "dcap" || before.kind !== "dcap") throw new Error("collateral");
     const { pckCrl } = endorsements.collateral;
     const served = { ...before, collateral: { ...before.collateral, pckCrl } };
-    expect(judge({ ...other, endorsements: served }).codes).toEqual([]);
+    expect((await judge({ ...other, endorsements: served })).codes).toEqual([]);
     const itself = await present({ root, platform: bad! });
-    expect(judge({ ...itself, endorsements: served }).codes).toEqual(["pck-revoked"]);
+    expect((await judge({ ...itself, endorsements: served })).codes).toEqual(["pck-revoked"]);
   });
 });
 
@@ -168,7 +168,7 @@ test.each(TCB_STATUSES)("a platform that is %s is reported so, with advisories",
   const tee = simulatedTee({ root, platform: { tee: "tdx" }, knobs });
   const evidence = await tee.attester({ tee: "tdx" }).attest(TEST_REPORT_DATA);
   const endorsements = await tee.endorsements(TEST_NOW_MS);
-  const { claims } = judge({ evidence, endorsements, before: endorsements });
+  const { claims } = await judge({ evidence, endorsements, before: endorsements });
   const seen = claims?.tee === "tdx" ? claims.tcb : undefined;
   expect(seen).toMatchObject({ status, platformStatus: status, advisories });
 });
@@ -222,7 +222,7 @@ describe("measureCode", () => {
   });
 });
 
-function platformOf(claims: ReturnType<typeof judge>["claims"]) {
+function platformOf(claims: Awaited<ReturnType<typeof judge>>["claims"]) {
   if (claims === undefined) throw new Error("not genuine");
   return claims.platform as Readonly<Record<string, unknown>>;
 }
