@@ -7,7 +7,7 @@ import { EvidenceError } from "../evidence-error.ts";
 import type { Checklist } from "../verification/checklist.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import type { CertificateProfile, ChainProfile } from "./certificate-profile.ts";
-import { checkDates } from "./check-dates.ts";
+import { checkDates, type Validity } from "./check-dates.ts";
 import { OID } from "./extensions.ts";
 import { verifySignature } from "./signature-algorithm.ts";
 
@@ -72,10 +72,30 @@ export function checkChain(
   return holds;
 }
 
-const datesOf = ({ notBeforeMs, notAfterMs }: Certificate) => ({
+/** When a certificate is valid. */
+export const datesOf = ({ notBeforeMs, notAfterMs }: Certificate): Validity => ({
   fromMs: notBeforeMs,
   toMs: notAfterMs,
 });
+
+/**
+ * Checks an end certificate whose issuer is checked elsewhere.
+ * @returns whether all holds
+ */
+export function checkIssued(
+  checklist: Checklist,
+  certificate: Certificate,
+  profile: CertificateProfile,
+  issuer: Issuer,
+  issuerTitle: string,
+  nowMs: UnixMs,
+): boolean {
+  const { part, title } = profile;
+  const isInProfile = checkProfile(checklist, certificate, profile, 0);
+  const isCurrent = checkDates(checklist, part, title, datesOf(certificate), nowMs);
+  const isIssued = checkIssuer(checklist, certificate, profile, issuer, issuerTitle);
+  return isInProfile && isCurrent && isIssued;
+}
 
 /** What is needed of an issuer. */
 export type Issuer = Pick<Certificate, "subject" | "commonName" | "publicKeyDer"> & {

@@ -61,11 +61,11 @@ const TCB_SIGNING: CertificateProfile = {
 };
 
 /** [PCK, PCK CA, root]: who made the attestation key of a quote (Intel, "SGX PCK Certificate and CRL Profile"). */
-export const PCK_CHAIN: ChainProfile = [PCK, PCK_CA, INTEL_ROOT];
+export const PCK_CHAIN = [PCK, PCK_CA, INTEL_ROOT] as const satisfies ChainProfile;
 /** [PCK CA, root]: who issues the PCK revocation list. */
-export const PCK_CRL_CHAIN: ChainProfile = [PCK_CA, INTEL_ROOT];
+export const PCK_CRL_CHAIN = [PCK_CA, INTEL_ROOT] as const satisfies ChainProfile;
 /** [TCB signing, root]: who signs TCB info and QE identity. */
-export const TCB_SIGNING_CHAIN: ChainProfile = [TCB_SIGNING, INTEL_ROOT];
+export const TCB_SIGNING_CHAIN = [TCB_SIGNING, INTEL_ROOT] as const satisfies ChainProfile;
 
 const amdAuthority = {
   signatureAlgorithm: "rsa-pss-sha384",

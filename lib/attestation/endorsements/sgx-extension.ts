@@ -1,5 +1,4 @@
 /** What Intel certifies of a platform beside its key: the SGX extension of a PCK certificate (PCK profile, §1.3.5). */
-
 import { type DerElement, DerReader, TAG } from "../encoding/der.ts";
 import type { DcapPlatform } from "../verification/claims.ts";
 import type { Certificate } from "./certificate.ts";
@@ -18,6 +17,8 @@ export type PckPlatform = Omit<DcapPlatform, "pckCa"> & {
   /** 16 numbers, 0 to 255 each. */
   readonly componentSvns: readonly number[];
   readonly pceSvn: number;
+  /** 16 bytes: the components as the processor writes them. */
+  readonly cpuSvn: Uint8Array;
 };
 
 /**
@@ -29,18 +30,15 @@ export function readSgxExtension({ extensions }: Certificate): PckPlatform {
   const outer = new DerReader(value, "malformed-sgx-extension", "SGX extension");
   const fields = readFields(outer, "fields");
   outer.end();
-  const { componentSvns, pceSvn } = readTcb(required(fields, outer, 2));
+  const tcb = readTcb(required(fields, outer, 2));
   required(fields, outer, 5).smallUnsigned("SGX type", MAX_SGX_TYPE, TAG.enumerated);
   const instance = fields.get(`${SGX_EXTENSION}.6`);
   return {
     ppid: octets(required(fields, outer, 1), "PPID", 16),
     pceId: octets(required(fields, outer, 3), "PCEID", 2),
     fmspc: octets(required(fields, outer, 4), "FMSPC", 6),
-    componentSvns,
-    pceSvn,
-    ...(instance === undefined
-      ? {}
-      : { platformInstanceId: octets(instance, "platform instance", 16) }),
+    ...tcb,
+    ...(instance && { platformInstanceId: octets(instance, "platform instance", 16) }),
     ...readConfiguration(fields.get(`${SGX_EXTENSION}.7`)),
   };
 }
@@ -76,18 +74,21 @@ function octets(field: DerReader, place: string, length: number): Uint8Array {
   return bytes;
 }
 
-/** Components are 2.1 to 2.16, 2.17 is the PCE's version; 2.18 says the same again as the CPUSVN. */
-function readTcb(field: DerReader): Pick<PckPlatform, "componentSvns" | "pceSvn"> {
+/** Components are 2.1 to 2.16, 2.17 is the PCE's version, 2.18 the CPUSVN. */
+function readTcb(field: DerReader): Pick<PckPlatform, "componentSvns" | "pceSvn" | "cpuSvn"> {
   const fields = readFields(field, "TCB");
-  const svn = (arc: number, max: number): number => {
+  const part = (arc: number): DerReader => {
     const value = fields.get(`${SGX_EXTENSION}.2.${arc}`);
     if (value === undefined) throw field.error(`no TCB component ${arc}`);
-    return value.smallUnsigned(`TCB component ${arc}`, max);
+    return value;
   };
+  const svn = (arc: number, max: number): number =>
+    part(arc).smallUnsigned(`TCB component ${arc}`, max);
   const arcs = Array.from({ length: COMPONENT_COUNT }, (_, index) => index + 1);
   return {
     componentSvns: arcs.map((arc) => svn(arc, MAX_COMPONENT_SVN)),
     pceSvn: svn(COMPONENT_COUNT + 1, MAX_PCE_SVN),
+    cpuSvn: octets(part(COMPONENT_COUNT + 2), "CPUSVN", 16),
   };
 }
 
@@ -100,8 +101,8 @@ function readConfiguration(
   const flag = (arc: number) => flags.get(`${SGX_EXTENSION}.7.${arc}`)?.boolean("flag");
   const [dynamicPlatform, cachedKeys, smtEnabled] = [flag(1), flag(2), flag(3)];
   return {
-    ...(dynamicPlatform === undefined ? {} : { dynamicPlatform }),
-    ...(cachedKeys === undefined ? {} : { cachedKeys }),
-    ...(smtEnabled === undefined ? {} : { smtEnabled }),
+    ...(dynamicPlatform !== undefined && { dynamicPlatform }),
+    ...(cachedKeys !== undefined && { cachedKeys }),
+    ...(smtEnabled !== undefined && { smtEnabled }),
   };
 }

@@ -10,8 +10,11 @@ import { readTdReport, type TdReport, type TdxVersion } from "./td-report.ts";
 /** Largest quote that is read; those of today have 4 to 8 KiB. */
 export const MAX_QUOTE_BYTES = 64 * 1024;
 
-/** How the quoting enclave's key is certified: 5 is the whole PCK chain in PEM, 1 to 3 name the platform only. */
-export type Certification = { readonly type: number; readonly data: Uint8Array };
+/**
+ * How the PCK is given that signed the quoting enclave's report: 5 is its chain in PEM, 4 its certificate alone; 1 to 3
+ * name the platform only, with the PPID in plain, under RSA-2048 or under RSA-3072.
+ */
+export type Certification = { readonly type: 1 | 2 | 3 | 4 | 5; readonly data: Uint8Array };
 
 /** What is signed by the PCK of the platform: the quoting enclave, and with it the attestation key. */
 export type QuotingEnclave = {
@@ -27,7 +30,7 @@ export type QuoteBody =
   | { readonly tee: "sgx"; readonly report: SgxReport }
   | { readonly tee: "tdx"; readonly report: TdReport };
 
-/** A quote that reads well; nothing in it is verified. Byte strings are views of the input. */
+/** A quote that reads well; nothing in it is verified. Byte strings are views of one copy of the input. */
 export type Quote = {
   readonly version: 3 | 4 | 5;
   /** 16 bytes. */
@@ -60,10 +63,12 @@ export function parseQuote(bytes: Uint8Array): Quote {
   if (bytes.byteLength > MAX_QUOTE_BYTES) {
     throw new EvidenceError("too-large", `quote of ${bytes.byteLength} bytes`);
   }
-  const reader = new ByteReader(bytes, "malformed-quote", "quote");
+  // A copy: what is claimed later must not change with the caller's buffer.
+  const whole = new Uint8Array(bytes);
+  const reader = new ByteReader(whole, "malformed-quote", "quote");
   const { version, tee, qeVendorId } = readHeader(reader);
   const body = readBody(reader, version, tee);
-  const toBeSigned = bytes.subarray(0, reader.offset);
+  const toBeSigned = whole.subarray(0, reader.offset);
   const authentication = reader.within(reader.uint32("length of signature data"), "signature data");
   const signature = authentication.bytes(64, "signature");
   const attestationKey = authentication.bytes(64, "attestation key");
@@ -150,11 +155,16 @@ function readWrapped(authentication: ByteReader): ByteReader {
   return authentication.within(size, "certification data");
 }
 
+const CERTIFICATION_TYPES = [1, 2, 3, 4, 5] as const;
+
 function readQuotingEnclave(reader: ByteReader): QuotingEnclave {
   const report = readSgxReport(reader);
   const signature = reader.bytes(64, "signature of the QE report");
   const authData = reader.bytes(reader.uint16("length of QE data"), "QE data");
-  const type = reader.uint16("certification data type");
+  const start = reader.offset;
+  const number = reader.uint16("certification data type");
+  const type = CERTIFICATION_TYPES.find((each) => each === number);
+  if (type === undefined) throw reader.error("certification data type", start, `${number}`);
   const data = reader.bytes(reader.uint32("certification data size"), "certification data");
   reader.end();
   return { report, signature, authData, certification: { type, data } };

@@ -7,23 +7,23 @@ export const TD_REPORT_BYTES = { "1.0": 584, "1.5": 648 } as const;
 export type TdxVersion = keyof typeof TD_REPORT_BYTES;
 
 const RTMRS = ["RTMR0", "RTMR1", "RTMR2", "RTMR3"];
-const DEBUG = 0x01;
 
 export type TdReport = {
   readonly measurements: TdxMeasurements;
   /** 64 bytes. */
   readonly reportData: Uint8Array;
+  /** 16 bytes, TDX 1.5: versions of the module that runs now; TEE_TCB_SVN is of the one that launched the domain. */
+  readonly teeTcbSvn2?: Uint8Array;
 };
 
-/** Whether the host may look inside: bit 0 of the attributes. */
-export const isDebugTd = ({ tdAttributes }: TdxMeasurements): boolean =>
-  ((tdAttributes[0] ?? 0) & DEBUG) !== 0;
-
 /**
- * Reads a body. The security versions that TDX 1.5 adds (TEE_TCB_SVN2) tell of a module loaded after the TD was
- * measured; they are passed over, as Intel's TCB info grades TEE_TCB_SVN alone.
- * @throws EvidenceError of the reader's code
+ * Whether the host may look inside. The first byte of the attributes are the flags of a domain under debug or
+ * profiling: any of them, also those without a meaning yet, makes it untrusted (Intel TDX module base architecture
+ * specification, "TD attributes", group TUD).
  */
+export const isDebugTd = ({ tdAttributes }: TdxMeasurements): boolean => tdAttributes[0] !== 0;
+
+/** Reads a body. @throws EvidenceError of the reader's code */
 export function readTdReport(reader: ByteReader, version: TdxVersion): TdReport {
   const measurements = {
     teeTcbSvn: reader.bytes(16, "TEE_TCB_SVN"),
@@ -40,9 +40,7 @@ export function readTdReport(reader: ByteReader, version: TdxVersion): TdReport 
   };
   const reportData = reader.bytes(64, "REPORTDATA");
   if (version === "1.0") return { measurements, reportData };
-  reader.bytes(16, "TEE_TCB_SVN2");
-  return {
-    measurements: { ...measurements, mrServiceTd: reader.bytes(48, "MRSERVICETD") },
-    reportData,
-  };
+  const teeTcbSvn2 = reader.bytes(16, "TEE_TCB_SVN2");
+  const mrServiceTd = reader.bytes(48, "MRSERVICETD");
+  return { measurements: { ...measurements, mrServiceTd }, reportData, teeTcbSvn2 };
 }

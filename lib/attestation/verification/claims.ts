@@ -30,6 +30,11 @@ export type DcapTcb = {
   readonly tcbDateMs: UnixMs;
   /** The earliest date of a higher level that a component which is out of date misses: grace counts from there. */
   readonly outOfDateSinceMs?: UnixMs;
+  /**
+   * TDX 1.5 only: whether nothing is out of date but the module that launched the domain, while a current one runs. A
+   * launch makes the domain current; until then the status stays as it is, where Intel's library says TDRelaunchAdvised.
+   */
+  readonly isRelaunchAdvised?: boolean;
   /** Of every level that was reached, in Intel's order, each once: "INTEL-SA-00615". */
   readonly advisories: readonly string[];
   /** Of TCB info: which TCB recovery the grade takes into account. */

@@ -49,6 +49,7 @@ export const OTHER_CODES = [
   "collateral-missing",
   "pck-extension-malformed",
   "pck-ca-differs",
+  "pck-differs-from-quote",
   "qe-vendor-unknown",
   "qe-report-signature-invalid",
   "qe-report-data-mismatch",
