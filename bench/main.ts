@@ -1,19 +1,21 @@
-/** `npm run bench -- mnist|kernel|coordination [--json]`: a table, and with --json one last line with the figures. */
+/** `npm run bench -- mnist|kernel|coordination|attest [--json]`: a table, and with --json one last line with the figures. */
 import { parseArgs } from "node:util";
 import type { CommandContext } from "../cli/context.ts";
 import { processOutput } from "../cli/output.ts";
 import { renderFields } from "../cli/rendering/table.ts";
 import { systemClock } from "../lib/base/clock.ts";
 import { systemRandomness } from "../lib/base/randomness.ts";
+import { runAttestBench } from "./attest.ts";
 import { runCoordinationBench } from "./coordination.ts";
 import { conditions, type Figures } from "./figures.ts";
 import { runKernelBench } from "./kernel/main-kernel.ts";
 import { runMnistBench } from "./mnist.ts";
 
-const USAGE = `usage: npm run bench -- mnist|kernel|coordination [--json]
+const USAGE = `usage: npm run bench -- mnist|kernel|coordination|attest [--json]
   mnist         [--rounds 30] [--clients 2] [--combiners 1] [--seeds 5]
   coordination  [--rounds 300] [--clients 10] [--combiners 1]
-  kernel        [--megabytes 100] [--runs 9]`;
+  kernel        [--megabytes 100] [--runs 9]
+  attest        [--runs 1000]`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -24,7 +26,7 @@ const { values, positionals } = parseArgs({
     combiners: { type: "string", default: "1" },
     seeds: { type: "string", default: "5" },
     megabytes: { type: "string", default: "100" },
-    runs: { type: "string", default: "9" },
+    runs: { type: "string" },
   },
 });
 
@@ -72,22 +74,23 @@ async function run(name: string | undefined): Promise<Figures | undefined> {
       return runCoordinationBench({ clients, combiners, rounds, bundleDirectory: __dirname, log });
     }
     case "kernel":
-      return kernelFigures();
+      return kernelFigures(count(values.runs ?? "9"));
+    case "attest":
+      return runAttestBench({ runs: count(values.runs ?? "1000"), log });
     default:
       return undefined;
   }
 }
 
-async function kernelFigures(): Promise<Figures> {
+async function kernelFigures(runs: number): Promise<Figures> {
   const sizeBytes = count(values.megabytes) * 1_000_000;
-  const result = await runKernelBench({ json: true, sizeBytes, runs: count(values.runs), log });
+  const result = await runKernelBench({ json: true, sizeBytes, runs, log });
   const named = result.figures.flatMap(({ name, gigabytesPerSecond, ofMemcpy, ofC }) => [
     [`${name}, GB/s`, gigabytesPerSecond] as const,
     [`${name}, of memcpy`, ofMemcpy] as const,
     ...(ofC === undefined ? [] : [[`${name}, of the C loop`, ofC] as const]),
   ]);
-  const { runs } = values;
-  return { bench: "kernel", runs: count(runs), sizeBytes, ...Object.fromEntries(named) };
+  return { bench: "kernel", runs, sizeBytes, ...Object.fromEntries(named) };
 }
 
 function context(): CommandContext {
