@@ -16,6 +16,7 @@ import { sgxExtension } from "./formats/sgx-extension-writer.ts";
 import type { SimulatorKnobs } from "./knobs/simulator-knobs.ts";
 import type { DcapSettings } from "./platform-settings.ts";
 
+/** Who certified the platform, or pretends to. */
 export type PckChain = {
   /** The first of the chain: its key signs the quoting enclave's report. */
   readonly signer: Certified;

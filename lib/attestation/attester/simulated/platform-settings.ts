@@ -7,6 +7,7 @@ import type { PckCa } from "./authorities/dcap-authority.ts";
 import { tcbVersion } from "./formats/snp-report-writer.ts";
 import type { DevelopmentRoot } from "./root/development-root.ts";
 
+/** An SGX or TDX platform. */
 export type DcapSettings = {
   readonly tee: "sgx" | "tdx";
   /** 3 is SGX's only. */
@@ -33,6 +34,7 @@ export type DcapSettings = {
   readonly teeTcbSvn2: Uint8Array;
 };
 
+/** An SEV-SNP platform. */
 export type SnpSettings = {
   readonly tee: "sev-snp";
   readonly product: SnpProduct;

@@ -17,6 +17,7 @@ import type { QeKnobs, QuoteKnobs } from "./knobs/simulator-knobs.ts";
 import { cpuSvnOf, type PckChain } from "./pck-chain.ts";
 import type { DcapSettings } from "./platform-settings.ts";
 
+/** The part of a platform that makes quotes. */
 export type QuotingEnclave = {
   /** P-256; signs quotes. */
   readonly attestationKey: KeyObject;

@@ -31,6 +31,7 @@ export type SimulatedTee = {
   readonly endorsements: (nowMs: UnixMs) => Promise<SimulatedEndorsements>;
 };
 
+/** A machine to start: under which root, of which make, with which knobs turned. */
 export type SimulatedTeeGiven = {
   readonly root: DevelopmentRoot;
   readonly platform: PlatformChoice;

@@ -17,6 +17,7 @@ import { openQuotingEnclave } from "./quoting-enclave.ts";
 import type { DevelopmentRoot } from "./root/development-root.ts";
 import { issueCollateral } from "./simulated-collateral.ts";
 
+/** A platform that was started. */
 export type SimulatedDcap = {
   /** The root certificate under which everything verifies, DER. */
   readonly anchor: Uint8Array;

@@ -24,6 +24,7 @@ import { issueSnpSigner } from "./snp-signer.ts";
 /** What is measured of a guest; what is left out is blank. */
 export type SnpMeasurement = { readonly tee: "sev-snp" } & Partial<SnpMeasurements>;
 
+/** A platform that was started. */
 export type SimulatedSnp = {
   /** The ARK under which everything verifies, DER. */
   readonly anchor: Uint8Array;

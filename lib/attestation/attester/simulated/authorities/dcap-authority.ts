@@ -15,6 +15,7 @@ import {
 /** PCK certificates are issued by one of two authorities: of platforms with several packages, or of single processors. */
 export type PckCa = "platform" | "processor";
 
+/** Everybody who signs for an SGX or TDX platform but its own keys. */
 export type DcapAuthority = {
   readonly root: Certified;
   readonly pckCa: Certified;

@@ -9,6 +9,7 @@ import {
 import { concatBytes } from "../../../../base/bytes.ts";
 import type { Secret } from "../../../../base/secret.ts";
 
+/** Of Intel's keys, and of AMD's leafs. */
 export type Curve = "P-256" | "P-384";
 
 const CURVES = {

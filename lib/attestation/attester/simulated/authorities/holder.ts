@@ -5,6 +5,7 @@ import { type DistinguishedName, NAME_PART } from "../../../../base/certificate-
 import type { DerSigner, SigningAlgorithm } from "../../../../base/der-signature.ts";
 import { publicKeyInfo } from "./derived-key.ts";
 
+/** Whoever is named by certificates: the subject of its own, the issuer of others. */
 export type Holder = {
   readonly name: DistinguishedName;
   readonly signer: DerSigner;

@@ -21,6 +21,7 @@ export type CertificateKnob = CertificateFault | "no-cert-sign";
 /** What is wrong with certificates, by their part in a chain; the others are as they should be. */
 export type CertificateKnobs = Readonly<Partial<Record<CertificatePart, CertificateKnob>>>;
 
+/** A certificate before any fault. */
 export type CertificatePlan = {
   readonly holder: Holder;
   /** The holder itself for a root. */

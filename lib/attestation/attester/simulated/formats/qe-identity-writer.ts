@@ -3,6 +3,7 @@ import { placed } from "./byte-layout.ts";
 import { intelTime, type SignedDates } from "./intel-time.ts";
 import { type IsvLevelFields, upperHex, verdict } from "./tcb-info-writer.ts";
 
+/** What differs between identities; masks and attributes are Intel's. */
 export type QeIdentityFields = SignedDates & {
   readonly id: "QE" | "TD_QE";
   readonly evaluationNumber: number;

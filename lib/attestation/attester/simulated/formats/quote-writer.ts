@@ -5,6 +5,7 @@ import { exactly, placed, uint16, uint32 } from "./byte-layout.ts";
 /** "sgx" and the two forms of a TD. */
 export type QuoteBodyKind = "sgx" | "td-1.0" | "td-1.5";
 
+/** What is written before the body, reserved fields aside. */
 export type QuoteHeader = {
   readonly version: 3 | 4 | 5;
   readonly body: QuoteBodyKind;

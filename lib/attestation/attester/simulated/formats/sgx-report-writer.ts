@@ -12,6 +12,7 @@ export const SGX_DEBUG_FLAG = 0x02;
 /** x87, SSE, AVX, AVX-512 and AMX, as processors with TDX report them. */
 const XFRM = Uint8Array.of(0xe7, 0, 0, 0, 0, 0, 0, 0);
 
+/** An enclave as the processor reports it. */
 export type SgxReport = SgxMeasurements & {
   /** 16 bytes. */
   readonly cpuSvn: Uint8Array;

@@ -9,6 +9,7 @@ export const SNP_MIGRATION_AGENT_BIT = 1n << 18n;
 /** Bit 17 must be one; SMT is allowed. */
 const USUAL_POLICY = 0x3_0000n;
 
+/** A guest as AMD's firmware reports it. */
 export type SnpReportFields = {
   readonly version: 2 | 3 | 4 | 5;
   readonly product: SnpProduct;

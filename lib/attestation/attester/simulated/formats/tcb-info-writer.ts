@@ -20,6 +20,7 @@ export type IsvLevelFields = Omit<TcbLevelFields, "components" | "tdxComponents"
   readonly isvSvn: number;
 };
 
+/** What Intel says of the TDX modules of one generation. */
 export type TdxModuleFields = {
   /** Of the identities, "TDX_01"; undefined for the module before 1.5, which has none. */
   readonly id?: string;
@@ -31,6 +32,7 @@ export type TdxModuleFields = {
   readonly levels: readonly IsvLevelFields[];
 };
 
+/** Everything in TCB info. */
 export type TcbInfoFields = SignedDates & {
   readonly id: "SGX" | "TDX";
   /** 2 has neither advisories nor TDX. */

@@ -7,6 +7,7 @@ import { exactly, type PlacedField, placed } from "./byte-layout.ts";
 /** Bit 0 of the TD attributes: the host may debug the domain. */
 export const TD_DEBUG_BIT = 0x01;
 
+/** A domain as the TDX module reports it. */
 export type TdReport = TdxMeasurements & {
   /** 64 bytes. */
   readonly reportData: Uint8Array;

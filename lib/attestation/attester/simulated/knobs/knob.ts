@@ -25,6 +25,7 @@ export type KnobAnswer =
   /** Genuine, but not up to a usual TCB policy. */
   | { readonly by: "tcb-policy"; readonly code: AppraisalCode };
 
+/** A row of the table in docs/attestation-simulator.md. */
 export type Knob = {
   /** kebab-case; "pck-revoked". */
   readonly name: string;
@@ -38,5 +39,7 @@ export type Knob = {
   readonly answer: KnobAnswer;
 };
 
+/** Those whose evidence is a quote. */
 export const DCAP_TEES: readonly Tee[] = ["sgx", "tdx"];
+/** The one whose evidence is a report of AMD's firmware. */
 export const SNP_TEES: readonly Tee[] = ["sev-snp"];

@@ -59,6 +59,7 @@ export const CHAIN_KNOBS: readonly Knob[] = [
   },
 ];
 
+/** The quote's own bytes. */
 export const QUOTE_KNOBS: readonly Knob[] = [
   {
     name: "quote-signature-zero",

@@ -1,6 +1,7 @@
 /** Knobs of the quoting enclave, which vouches for the key that signs quotes. */
 import { DCAP_TEES, type Knob } from "./knob.ts";
 
+/** In the order of the checks, then what is unusual but allowed. */
 export const QUOTING_ENCLAVE_KNOBS: readonly Knob[] = [
   {
     name: "qe-vendor-none",

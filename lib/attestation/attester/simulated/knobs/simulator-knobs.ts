@@ -109,6 +109,7 @@ export type SnpKnobs = {
   readonly certifiedProduct: "same" | "other";
 };
 
+/** All of them, by what they turn. */
 export type SimulatorKnobs = {
   readonly faults: FaultKnobs;
   readonly chain: ChainKnobs;

@@ -1,6 +1,7 @@
 /** Knobs of SEV-SNP platforms: the report, and what AMD certifies of the chip. */
 import { type Knob, SNP_TEES } from "./knob.ts";
 
+/** In the order of the checks. */
 export const SNP_KNOBS: readonly Knob[] = [
   {
     name: "snp-signature-spoiled",

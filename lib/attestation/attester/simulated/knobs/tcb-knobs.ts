@@ -9,6 +9,7 @@ const level = (
   ...advisories: readonly string[]
 ): LevelKnob => ({ ahead, status, advisories, publishedDaysAgo });
 
+/** What Intel's documents say of the platform, for better or worse. */
 export const TCB_KNOBS: readonly Knob[] = [
   {
     name: "fmspc-other",
@@ -89,6 +90,7 @@ export const TCB_KNOBS: readonly Knob[] = [
   },
 ];
 
+/** The module under the domain. */
 export const TDX_MODULE_KNOBS: readonly Knob[] = [
   {
     name: "tdx-module-unlisted",

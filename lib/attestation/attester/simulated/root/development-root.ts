@@ -13,6 +13,7 @@ import {
   type SnpAuthorityMaterial,
 } from "../authorities/snp-authority.ts";
 
+/** Whoever has it can make any evidence for the installation, so it stays there. */
 export type DevelopmentRoot = {
   /** 32 bytes, from which every elliptic curve key of the root follows. */
   readonly seed: Secret<Uint8Array>;
