@@ -1,6 +1,6 @@
 /** TCB info and QE identity of a simulated platform, as an imaginary Intel would publish them. */
 import type { UnixMs } from "../../../base/ids.ts";
-import type { DatedObject, DatedObjectFault } from "../../verification/codes.ts";
+import type { DatedObjectFault } from "../../verification/codes.ts";
 import { publicationDates, publicationNumber } from "./authorities/publication.ts";
 import { writeQeIdentity } from "./formats/qe-identity-writer.ts";
 import {
@@ -21,7 +21,7 @@ const UNKNOWN_STATUS = "Splendid";
 /** The text of TCB info. */
 export function tcbInfoText(settings: DcapSettings, knobs: SimulatorKnobs, nowMs: UnixMs): string {
   const { tcb, tdxModule } = knobs;
-  const fault = faultOf(knobs, "tcb-info");
+  const fault = knobs.faults.documents["tcb-info"];
   const isTdx = (settings.tee === "tdx") !== (fault === "wrong-tee");
   const levels = tcb.levels.map((level, index): TcbLevelFields => {
     const raised = (svn: number) => (svn === 0 ? 0 : Math.max(0, svn + level.ahead));
@@ -100,6 +100,3 @@ function verdictOf(
     advisories,
   };
 }
-
-const faultOf = (knobs: SimulatorKnobs, object: DatedObject): DatedObjectFault | undefined =>
-  knobs.faults.documents[object];

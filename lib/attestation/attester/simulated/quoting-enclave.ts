@@ -55,7 +55,7 @@ export function openQuotingEnclave(given: {
     report,
     reportSignature: qe.reportSignature === "right" ? signature : spoiled(signature),
     authenticationData,
-    ...certificationData(settings, chain, given.quote.certificationType),
+    ...certificationData(settings, chain, given.quote),
   });
   return { attestationKey, certification };
 }
@@ -84,17 +84,21 @@ function qeReport(
   });
 }
 
-function certificationData(settings: DcapSettings, chain: PckChain, type: 5 | 1) {
-  if (type === 1) {
+function certificationData(
+  settings: DcapSettings,
+  chain: PckChain,
+  { certificationType, namedPlatform }: QuoteKnobs,
+) {
+  if (certificationType === 1) {
     const names = concatBytes(
-      settings.ppid,
+      namedPlatform === "same" ? settings.ppid : spoiled(settings.ppid),
       cpuSvnOf(settings),
       uint16(settings.pceSvn),
       settings.pceId,
     );
-    return { certificationType: 1, certificationData: names } as const;
+    return { certificationType, certificationData: names };
   }
   // Intel's library ends the text with NUL.
   const pem = `${chain.certificates.map(certificatePem).join("")}\0`;
-  return { certificationType: 5, certificationData: utf8(pem) } as const;
+  return { certificationType, certificationData: utf8(pem) };
 }

@@ -2,6 +2,13 @@
 import { describe, expect, test } from "vitest";
 import { KNOBS, platformFor } from "../../attester/simulated/knobs/knobs.ts";
 import { codesUnderKept, judge, present, testRoot } from "../../testing/judge.ts";
+import {
+  CERTIFICATE_FAULTS,
+  CERTIFICATE_PARTS,
+  DATED_OBJECT_FAULTS,
+  DATED_OBJECTS,
+  OTHER_CODES,
+} from "../codes.ts";
 
 const root = testRoot();
 
@@ -38,3 +45,43 @@ test("no two knobs have the same name or the same code", () => {
 
 const repeated = (texts: readonly string[]): readonly string[] =>
   texts.filter((text, index) => texts.indexOf(text) !== index);
+
+test("codes without a knob are known", () => {
+  const known = new Set(KNOBS.flatMap(({ answer }) => ("code" in answer ? [answer.code] : [])));
+  const codes: readonly string[] = [
+    ...CERTIFICATE_PARTS.flatMap((part) => CERTIFICATE_FAULTS.map((fault) => `${part}-${fault}`)),
+    ...DATED_OBJECTS.flatMap((object) => DATED_OBJECT_FAULTS.map((fault) => `${object}-${fault}`)),
+    ...OTHER_CODES,
+  ];
+  expect(codes.filter((code) => !(known as ReadonlySet<string>).has(code))).toEqual([
+    // Authorities are authorities, leafs are leafs; nobody lists roots of Intel's or leafs of AMD's.
+    "root-revoked",
+    "root-is-a-ca",
+    "pck-ca-is-a-ca",
+    "pck-not-a-ca",
+    "tcb-signing-not-a-ca",
+    "ark-is-a-ca",
+    // An ARK of another name is the root of no product: "snp-product-unknown".
+    "ark-wrong-name",
+    "ask-is-a-ca",
+    "vcek-revoked",
+    "vcek-not-a-ca",
+    // Lists are for both TEEs, documents name no issuer.
+    "root-crl-wrong-tee",
+    "pck-crl-wrong-tee",
+    "ark-crl-wrong-tee",
+    "tcb-info-issuer-mismatch",
+    "qe-identity-issuer-mismatch",
+    // What the verifier is given, and RA-TLS certificates.
+    "root-not-trusted",
+    "chain-malformed",
+    "collateral-missing",
+    "self-signature-invalid",
+    "critical-extension-unknown",
+    "no-evidence",
+    "several-evidences",
+    "public-key-not-bound",
+    "report-data-mismatch",
+    "nonce-mismatch",
+  ]);
+});

@@ -28,6 +28,7 @@ export const HONEST: SimulatorKnobs = {
     isDebug: false,
     signature: "right",
     certificationType: 5,
+    namedPlatform: "same",
     paddingBytes: 0,
     trailingBytes: 0,
     hasServiceTd: false,

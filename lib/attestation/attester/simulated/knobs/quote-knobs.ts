@@ -91,6 +91,13 @@ export const QUOTE_KNOBS: readonly Knob[] = [
     answer: { by: "verifier", code: "pck-chain-missing", besides: ["qe-report-signature-invalid"] },
   },
   {
+    name: "named-platform-other",
+    about: "The quote names another platform than the chain in the collateral certifies.",
+    tees: DCAP_TEES,
+    knobs: { quote: { certificationType: 1, namedPlatform: "other" } },
+    answer: { by: "verifier", code: "pck-differs-from-quote" },
+  },
+  {
     name: "zeros-after-quote",
     about: "100 zeros follow the quote.",
     tees: DCAP_TEES,

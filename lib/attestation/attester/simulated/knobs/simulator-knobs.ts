@@ -62,6 +62,8 @@ export type QuoteKnobs = {
   readonly signature: "right" | "other-s" | "zero" | "spoiled";
   /** 5 carries the chain; 1 names the platform only. */
   readonly certificationType: 5 | 1;
+  /** Which platform type 1 names, in bytes that nobody signs. */
+  readonly namedPlatform: "same" | "other";
   /** Zeros after the quote, as some drivers add. */
   readonly paddingBytes: number;
   /** Other bytes after it. */
