@@ -152,7 +152,8 @@ const publicKeyHint = "it is written by `fedclave member key --home DIR` on the 
 const readDescriptor = (bytes: Uint8Array, file: string): FederationDescriptor =>
   within(file, () => parseDescriptor(bytes));
 
-async function readKeyFile(file: string): Promise<SigningKey> {
+/** A private key that a person named. @throws CliError "unreadable-file" */
+export async function readKeyFile(file: string): Promise<SigningKey> {
   const hint = "`fedclave init` wrote one per organization, and admin.key.pem";
   const bytes = await readFileOr(file, hint);
   return within(file, () => parsePrivateKeyPem(new Secret(Buffer.from(bytes).toString("utf8"))));

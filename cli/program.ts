@@ -6,6 +6,7 @@ import { CliError, EndedWithStatus } from "./cli-error.ts";
 import { addAttestCommands } from "./commands/attest.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
 import { addInitCommand } from "./commands/init.ts";
+import { addManifestCommands } from "./commands/manifest.ts";
 import { addMemberCommands } from "./commands/member.ts";
 import { addModelCommands } from "./commands/model.ts";
 import { addPackageCommands } from "./commands/package.ts";
@@ -39,6 +40,7 @@ export async function runProgram(
   // Commands take over the settings above at the moment they are made.
   addInitCommand(program, context);
   addBundleCommands(program, context);
+  addManifestCommands(program, context);
   addMemberCommands(program, context);
   addPackageCommands(program, context);
   addModelCommands(program, context);

@@ -138,7 +138,7 @@ function enrolmentOf(options: EnrolOptions): Enrolment {
 export async function writeNewFile(
   file: string,
   bytes: Uint8Array,
-  flag: "--out" | "--csv" = "--out",
+  flag: "--out" | "--csv" | "file" = "--out",
 ): Promise<void> {
   await writeFile(file, bytes, { flag: "wx" }).catch((cause: unknown) => {
     if ((cause as { code?: unknown }).code === "EEXIST") {

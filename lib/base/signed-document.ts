@@ -53,14 +53,29 @@ export function signDocument(
   payload: Uint8Array,
   keys: readonly SigningKey[],
 ): Uint8Array {
-  assertInvariant(keys.length >= 1 && keys.length <= MAX_SIGNATURES, "1 to 64 keys sign");
+  return addSignatures({ payloadType, unverifiedPayload: payload, signatures: [] }, keys);
+}
+
+/**
+ * The bytes of an envelope with further signatures after those it has, which are kept as they are.
+ * @param keys  that have not signed yet; 1 to 64 signatures in all
+ * @throws SignedDocumentError "repeated-signer"
+ */
+export function addSignatures(
+  { payloadType, unverifiedPayload, signatures }: UnverifiedEnvelope,
+  keys: readonly SigningKey[],
+): Uint8Array {
+  const added = keys.map(({ privateKey, spkiDigest: keyId }) => ({
+    keyId,
+    signature: signDetached(privateKey, payloadType, unverifiedPayload),
+  }));
+  const all = [...signatures, ...added];
+  checkSigners(all);
+  assertInvariant(all.length >= 1 && all.length <= MAX_SIGNATURES, "1 to 64 keys sign");
   return writeDocument({
-    payload: toBase64(payload),
+    payload: toBase64(unverifiedPayload),
     payloadType,
-    signatures: keys.map((key) => ({
-      keyid: key.spkiDigest,
-      sig: toBase64(signDetached(key.privateKey, payloadType, payload)),
-    })),
+    signatures: all.map(({ keyId, signature }) => ({ keyid: keyId, sig: toBase64(signature) })),
   });
 }
 
@@ -83,9 +98,7 @@ export function parseEnvelope(
     throw new SignedDocumentError("wrong-type", `the signed document is no ${payloadType}`);
   }
   const signatures = envelope.signatures.map(parseSignature);
-  if (new Set(signatures.map((each) => each.keyId)).size !== signatures.length) {
-    throw new SignedDocumentError("repeated-signer", "one key signed the document twice");
-  }
+  checkSigners(signatures);
   const unverifiedPayload = fromBase64(envelope.payload);
   if (unverifiedPayload === undefined) throw badEncoding("payload");
   return { payloadType, unverifiedPayload, signatures };
@@ -132,6 +145,11 @@ export function verifyEnvelope(
     );
   }
   return { payload: unverifiedPayload, signers };
+}
+
+function checkSigners(signatures: UnverifiedEnvelope["signatures"]): void {
+  if (new Set(signatures.map((each) => each.keyId)).size === signatures.length) return;
+  throw new SignedDocumentError("repeated-signer", "one key signed the document twice");
 }
 
 function parseSignature(entry: { keyid: string; sig: string }): {

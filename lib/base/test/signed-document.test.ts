@@ -5,7 +5,12 @@ import { canonicalJson, type Json } from "../canonical-json.ts";
 import { preAuthEncoding } from "../dsse.ts";
 import { generateSigningKey, signDetached } from "../keys.ts";
 import { MAX_SIGNED_DOCUMENT_BYTES } from "../limits.ts";
-import { parseEnvelope, signDocument, verifySignedDocument } from "../signed-document.ts";
+import {
+  addSignatures,
+  parseEnvelope,
+  signDocument,
+  verifySignedDocument,
+} from "../signed-document.ts";
 
 const TYPE = "application/vnd.fedclave.example.v1+json";
 const PAYLOAD = utf8('{"a":1}');
@@ -25,6 +30,16 @@ test("the payload comes out with its signers, in the order of the document", () 
     payload: PAYLOAD,
     signers: [one.spkiDigest, two.spkiDigest],
   });
+});
+
+test("a signature added later counts like the first ones, which stay as they were", () => {
+  const before = parseEnvelope(signed, TYPE);
+  const later = addSignatures(before, [three]);
+  expect(verifySignedDocument(later, TYPE, keys, 3).payload).toEqual(PAYLOAD);
+  expect(parseEnvelope(later, TYPE).signatures.slice(0, 2)).toEqual(before.signatures);
+  expect(() => addSignatures(before, [one])).toThrow(
+    expect.objectContaining({ code: "repeated-signer" }),
+  );
 });
 
 test("signatures by keys that are not trusted here count for nothing", () => {

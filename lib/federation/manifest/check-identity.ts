@@ -8,7 +8,6 @@ import {
   SNP_POLICY_HAZARDS,
   TD_ATTRIBUTE_HAZARDS,
 } from "../../attestation/appraisal/masked-bits.ts";
-import type { DcapTcbPolicy } from "../../attestation/appraisal/tcb-policy.ts";
 import { parseCertificate } from "../../attestation/endorsements/certificate.ts";
 import { EvidenceError } from "../../attestation/evidence-error.ts";
 import {
@@ -17,30 +16,68 @@ import {
 } from "../../attestation/trust-anchors/vendor-anchors.ts";
 import { fromHex } from "../../base/bytes.ts";
 import { canonicalJson } from "../../base/canonical-json.ts";
-import type { Environment } from "./manifest.ts";
+import type { Sound } from "./inspect-manifest.ts";
 import { type ManifestProblem, type Path, problem } from "./problems.ts";
-
-/** A masked field of an identity, and what would be dangerous in it. */
-type Bits = readonly [field: string, bits: MaskedBits, hazards: readonly Hazard[]];
 
 /**
  * Whether an identity can be met, says what it means, and is fit for production.
- * @param environment  undefined if the manifest's is ill-formed
+ * @param identity  whose kind is sound; of its other fields those are looked at that are sound too
  */
 export function checkIdentity(
   path: Path,
   identity: EnclaveIdentity,
-  environment: Environment | undefined,
+  { manifest, isSound }: Sound,
 ): ManifestProblem[] {
-  const isProduction = environment === "production";
+  const isProduction = isSound("environment") && manifest.environment === "production";
+  const where = (field: string, check: () => ManifestProblem[]): ManifestProblem[] =>
+    isSound(...path, field) ? check() : [];
   return [
-    ...checkAnchor(path, identity, isProduction),
-    ...bitsOf(identity).flatMap((bits) => checkBits(path, bits, isProduction)),
-    ...checkLists(path, identity),
-    ...(identity.kind === "sev-snp" ? [] : checkTcb([...path, "tcb"], identity.tcb)),
-    ...(isProduction ? checkSoftware(path, identity) : []),
+    ...where("anchor", () => checkAnchor(path, identity, isProduction)),
+    ...maskedFields(identity).flatMap(([field, bits, hazards]) =>
+      where(field, () => checkBits([...path, field], bits, hazards, isProduction)),
+    ),
+    ...listFields(identity).flatMap(([field, entries]) =>
+      where(field, () => (isAnything(entries) ? [] : checkEntries([...path, field], entries))),
+    ),
+    ...where("tcb", () => checkTcb([...path, "tcb"], identity)),
+    ...where("measurement", () => (isProduction ? checkSoftware(path, identity) : [])),
   ];
 }
+
+/** Masked fields, and what would be dangerous in them. */
+function maskedFields(
+  identity: EnclaveIdentity,
+): readonly (readonly [field: string, bits: MaskedBits, hazards: readonly Hazard[]])[] {
+  switch (identity.kind) {
+    case "sgx":
+      return [
+        ["attributes", identity.attributes, SGX_ATTRIBUTE_HAZARDS],
+        ["miscSelect", identity.miscSelect, []],
+      ];
+    case "tdx":
+      return [
+        ["tdAttributes", identity.tdAttributes, TD_ATTRIBUTE_HAZARDS],
+        ["xfam", identity.xfam, []],
+      ];
+    case "sev-snp":
+      return [
+        ["guestPolicy", identity.guestPolicy, SNP_POLICY_HAZARDS],
+        ["platformInfo", identity.platformInfo, []],
+      ];
+  }
+}
+
+/** Lists of what is accepted. */
+const listFields = (
+  identity: EnclaveIdentity,
+): readonly (readonly [field: string, entries: OrAnything<readonly unknown[]>])[] =>
+  identity.kind === "sev-snp"
+    ? [
+        ["platforms", identity.platforms],
+        ["vmpls", identity.vmpls],
+        ["signingKeys", identity.signingKeys],
+      ]
+    : [["platforms", identity.platforms]];
 
 function checkAnchor(
   path: Path,
@@ -72,29 +109,10 @@ function isAuthority(der: Uint8Array): boolean {
   }
 }
 
-function bitsOf(identity: EnclaveIdentity): readonly Bits[] {
-  switch (identity.kind) {
-    case "sgx":
-      return [
-        ["attributes", identity.attributes, SGX_ATTRIBUTE_HAZARDS],
-        ["miscSelect", identity.miscSelect, []],
-      ];
-    case "tdx":
-      return [
-        ["tdAttributes", identity.tdAttributes, TD_ATTRIBUTE_HAZARDS],
-        ["xfam", identity.xfam, []],
-      ];
-    case "sev-snp":
-      return [
-        ["guestPolicy", identity.guestPolicy, SNP_POLICY_HAZARDS],
-        ["platformInfo", identity.platformInfo, []],
-      ];
-  }
-}
-
 function checkBits(
   path: Path,
-  [field, bits, hazards]: Bits,
+  bits: MaskedBits,
+  hazards: readonly Hazard[],
   isProduction: boolean,
 ): ManifestProblem[] {
   const value = fromHex(bits.value) ?? new Uint8Array();
@@ -102,38 +120,21 @@ function checkBits(
   const problems: ManifestProblem[] = [];
   if (value.some((byte, index) => (byte & ~(mask[index] ?? 0)) !== 0)) {
     const message = "the value wants bits that the mask passes over";
-    problems.push(problem("value-outside-mask", [...path, field, "value"], message));
+    problems.push(problem("value-outside-mask", [...path, "value"], message));
   }
   const admitted = isProduction ? hazardsAdmitted(bits, hazards) : [];
   if (admitted.length > 0) {
     const message = `accepts ${admitted.join(", ")}, which has no place in production`;
-    problems.push(problem("hazard-admitted", [...path, field], message));
+    problems.push(problem("hazard-admitted", path, message));
   }
   return problems;
 }
 
-/** Lists that accept nothing, or say the same twice. */
-function checkLists(path: Path, identity: EnclaveIdentity): ManifestProblem[] {
-  const lists: readonly (readonly [Path, OrAnything<readonly unknown[]>])[] =
-    identity.kind === "sev-snp"
-      ? [
-          [["platforms"], identity.platforms],
-          [["vmpls"], identity.vmpls],
-          [["signingKeys"], identity.signingKeys],
-        ]
-      : [
-          [["platforms"], identity.platforms],
-          [["tcb", "accepted"], identity.tcb.accepted.map((each) => each.status)],
-        ];
-  return lists.flatMap(([field, entries]) => {
-    if (isAnything(entries)) return [];
-    const at = [...path, ...field];
-    if (entries.length === 0) {
-      return [problem("nobody-accepted", at, "an empty list accepts nobody")];
-    }
-    return repeated(at, entries);
-  });
-}
+/** A list that accepts nothing, or says the same twice. */
+const checkEntries = (path: Path, entries: readonly unknown[]): ManifestProblem[] =>
+  entries.length === 0
+    ? [problem("nobody-accepted", path, "an empty list accepts nobody")]
+    : repeated(path, entries);
 
 function repeated(path: Path, entries: readonly unknown[]): ManifestProblem[] {
   const spelled = entries.map((each) => canonicalJson(each as never));
@@ -144,19 +145,26 @@ function repeated(path: Path, entries: readonly unknown[]): ManifestProblem[] {
   );
 }
 
-/** Advisories are listed once, and not allowed in one place and refused in another. */
-function checkTcb(path: Path, { accepted, refusedAdvisories }: DcapTcbPolicy): ManifestProblem[] {
-  const statuses = accepted.flatMap(({ advisories }, index) => {
-    if (isAnything(advisories)) return [];
+/** Statuses and advisories are listed once, and none is allowed in one place and refused in another. */
+function checkTcb(path: Path, identity: EnclaveIdentity): ManifestProblem[] {
+  if (identity.kind === "sev-snp") return [];
+  const { accepted, refusedAdvisories } = identity.tcb;
+  const advisories = accepted.flatMap((each, index) => {
+    if (isAnything(each.advisories)) return [];
     const at = [...path, "accepted", index, "advisories"];
-    const contradictions = advisories.flatMap((advisory, position) =>
+    const contradictions = each.advisories.flatMap((advisory, position) =>
       refusedAdvisories.includes(advisory)
         ? [problem("advisory-contradiction", [...at, position], `${advisory} is refused too`)]
         : [],
     );
-    return [...repeated(at, advisories), ...contradictions];
+    return [...repeated(at, each.advisories), ...contradictions];
   });
-  return [...statuses, ...repeated([...path, "refusedAdvisories"], refusedAdvisories)];
+  const statuses = accepted.map((each) => each.status);
+  return [
+    ...checkEntries([...path, "accepted"], statuses),
+    ...advisories,
+    ...repeated([...path, "refusedAdvisories"], refusedAdvisories),
+  ];
 }
 
 /** A TD whose firmware alone is pinned runs whatever the host gives it to boot. */

@@ -18,19 +18,18 @@ export const checkRoles = (sound: Sound): readonly ManifestProblem[] =>
     ...(role === "reducer" ? [] : checkOnPrem(sound, role)),
   ]);
 
-/** An ill-formed entry does not keep the others from being looked at. */
-function checkAccepted({ manifest, isSound, lengthAt }: Sound, role: (typeof ROLES)[number]) {
+/** What is ill-formed in an entry does not keep the rest of it, or the others, from being looked at. */
+function checkAccepted(sound: Sound, role: (typeof ROLES)[number]): ManifestProblem[] {
+  const { manifest, isSound, lengthAt } = sound;
   const path = ["roles", role];
-  const environment = isSound("environment") ? manifest.environment : undefined;
   const count = lengthAt(...path);
   if (isSound(...path) && count === 0) {
     return [problem("nobody-accepted", path, `nobody could ever be a ${role}`)];
   }
   return Array.from({ length: count }).flatMap((_, index) => {
-    const entry = isSound(...path, index) ? manifest.roles[role][index] : undefined;
-    return entry !== undefined && isEnclave(entry)
-      ? checkIdentity([...path, index], entry, environment)
-      : [];
+    const at = [...path, index];
+    const entry = isSound(...at, "kind") ? manifest.roles[role][index] : undefined;
+    return entry !== undefined && isEnclave(entry) ? checkIdentity(at, entry, sound) : [];
   });
 }
 

@@ -11,6 +11,7 @@ export type ManifestProblemCode =
   | "threshold-too-high"
   | "quorum-too-high"
   | "wrong-predecessor"
+  | "epoch-not-higher"
   | "unknown-organization"
   | "nobody-accepted"
   | "unreachable-minimum"
@@ -47,7 +48,7 @@ export const problem = (
 ): ManifestProblem => ({ code, place: placeOf(path), message });
 
 /** "place: message"; what concerns the whole has no place. */
-export const problemText = ({ place, message }: ManifestProblem): string =>
+export const problemText = ({ place, message }: Omit<ManifestProblem, "code">): string =>
   place === "" ? message : `${place}: ${message}`;
 
 /** Where a value does not have the shape of the schema. */
