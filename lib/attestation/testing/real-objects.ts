@@ -51,6 +51,13 @@ export const realCertificates = (): readonly RealObject[] => [
   ...chain("PCK of a quote", pem(readTestdata("sgx/v3-phala-00a067110000.bin").subarray(1052, -1))),
 ];
 
+/** Sets with every signer and list there is, but for older lists of the platform CA that differ in dates and entries. */
+export const DISTINCT_SETS = [
+  "sgx-00906ed50000-2025-05",
+  "tdx-50806f000000-2023-06",
+  "tdx-90c06f000000-2026-02",
+] as const;
+
 /** Signer and revocation lists of a set of collateral. @param name  "tdx-90c06f000000-2026-02" */
 export function realCollateral(name: string): readonly RealObject[] {
   const set: Readonly<Record<string, string>> = JSON.parse(

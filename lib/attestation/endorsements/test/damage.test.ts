@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { cuts, flips } from "../../testing/damage.ts";
 import {
+  DISTINCT_SETS,
   passes,
   type RealObject,
   realCertificates,
@@ -12,11 +13,8 @@ import { hasTestdata } from "../../testing/testdata.ts";
 
 const SEED = 20_251_121;
 
-// Every signer and list there is, but for lists of the platform CA that differ in dates; test/long takes all.
-const SETS = ["sgx-00906ed50000-2025-05", "tdx-50806f000000-2023-06", "tdx-90c06f000000-2026-02"];
-
 const objects: readonly RealObject[] = hasTestdata
-  ? [...realCertificates(), ...SETS.flatMap(realCollateral)]
+  ? [...realCertificates(), ...DISTINCT_SETS.flatMap(realCollateral)]
   : [];
 
 describe.skipIf(!hasTestdata)("real certificates and lists (shared test data)", () => {
