@@ -15,12 +15,12 @@ import {
 } from "../attester/simulated/formats/quote-writer.ts";
 import {
   BLANK_SGX_MEASUREMENTS,
-  SGX_REPORT_BYTES,
   writeSgxReport,
 } from "../attester/simulated/formats/sgx-report-writer.ts";
 import type { CborValue } from "../encoding/cbor.ts";
 import { writeCbor } from "../encoding/cbor-writer.ts";
 import { GRAMINE_LEGACY_EVIDENCE, TCG_DICE_EVIDENCE } from "../evidence/ra-tls-certificate.ts";
+import { SGX_REPORT_BYTES } from "../evidence/sgx-report.ts";
 
 /** Key of the certificates, unless a deviation names another. */
 export const RA_TLS_KEY = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey;

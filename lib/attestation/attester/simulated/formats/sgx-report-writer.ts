@@ -3,8 +3,6 @@ import { SGX_REPORT_BYTES } from "../../../evidence/sgx-report.ts";
 import type { SgxMeasurements } from "../../../verification/claims.ts";
 import { exactly, placed, uint16, uint32 } from "./byte-layout.ts";
 
-export { SGX_REPORT_BYTES };
-
 /** INIT, and 64-bit code, as every enclave of ours has them. */
 export const SGX_FLAGS = 0x05;
 /** The host reads and writes the enclave's memory. */
