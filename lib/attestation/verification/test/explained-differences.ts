@@ -79,6 +79,12 @@ const FORGED: readonly Omit<ExplainedDifference, "ours" | "theirs">[] = [
     ],
     because: "It does not look at who signed the TDX module, nor at its own level.",
   },
+  {
+    scenarios: ["named-platform-other"],
+    ours: "refused",
+    theirs: "UpToDate",
+    because: "It does not look at what a quote without a chain says of its platform.",
+  },
   { scenarios: ["bytes-after-quote"], because: "It accepts any bytes behind a quote." },
 ];
 
