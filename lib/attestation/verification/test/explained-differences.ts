@@ -81,8 +81,6 @@ const FORGED: readonly Omit<ExplainedDifference, "ours" | "theirs">[] = [
   },
   {
     scenarios: ["named-platform-other"],
-    ours: "refused",
-    theirs: "UpToDate",
     because: "It does not look at what a quote without a chain says of its platform.",
   },
   { scenarios: ["bytes-after-quote"], because: "It accepts any bytes behind a quote." },
