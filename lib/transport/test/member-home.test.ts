@@ -7,7 +7,8 @@ import { generateSigningKey } from "../../base/keys.ts";
 import { systemRandomness } from "../../base/randomness.ts";
 import { writeDescriptor } from "../../federation/descriptor.ts";
 import { federationIdOf } from "../../federation/genesis.ts";
-import { manifestDigest, writeManifest } from "../../federation/manifest.ts";
+import { onPremManifest } from "../../federation/manifest/on-prem-manifest.ts";
+import { manifestDigest, writeManifest } from "../../federation/manifest/parse-manifest.ts";
 import { createAuthority, generateAuthorityKey } from "../../provisioning/authority.ts";
 import { createStatement } from "../../provisioning/statement.ts";
 import {
@@ -20,18 +21,22 @@ import {
 
 const name = (text: string) => text as Name;
 const organization = generateSigningKey();
-const manifestBytes = writeManifest({
-  name: name("oncology"),
-  epoch: 1,
-  admins: {
-    keys: [{ name: name("alice"), publicKeyDer: generateSigningKey().publicKeyDer }],
-    threshold: 1,
-  },
-  organizations: [
-    { name: name("north"), publicKeyDer: organization.publicKeyDer, mayEnrol: ["client"] },
-  ],
-});
 const authorityKey = generateAuthorityKey();
+const manifest = onPremManifest({
+  name: name("oncology"),
+  environment: "production",
+  reducerKeyDer: authorityKey.publicKeyDer,
+  admins: [{ name: name("alice"), publicKeyDer: generateSigningKey().publicKeyDer }],
+  organizations: [
+    {
+      name: name("north"),
+      publicKeyDer: organization.publicKeyDer,
+      mayEnrol: ["client", "combiner"],
+    },
+  ],
+  weightCap: 1,
+});
+const manifestBytes = writeManifest(manifest);
 const federationId = federationIdOf(authorityKey.publicKeyDer, manifestDigest(manifestBytes));
 const { caCertificate } = createAuthority({
   federationId,
