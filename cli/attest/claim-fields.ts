@@ -41,9 +41,16 @@ function tcbFields(tcb: DcapTcb): Field[] {
     ["advisories", tcb.advisories.join(", ") || "none"],
     ["TCB date", formatInstant(tcb.tcbDateMs).slice(0, 10)],
     ["out of date since", since && formatInstant(since).slice(0, 10)],
-    ["evaluation number", String(tcb.tcbEvaluationDataNumber)],
+    [
+      "relaunch",
+      tcb.isRelaunchAdvised === true ? "advised: a current TDX module runs now" : undefined,
+    ],
+    ["evaluation number", evaluationNumbers(tcb)],
   ].map(([name = "", value]): Field => [name, value]);
 }
+
+const evaluationNumbers = (tcb: DcapTcb): string =>
+  `${tcb.tcbEvaluationDataNumber}, of the QE identity ${tcb.qeEvaluationDataNumber}`;
 
 function dcapPlatformFields(platform: DcapPlatform): Field[] {
   const flags = [
