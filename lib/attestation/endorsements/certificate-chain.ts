@@ -49,12 +49,12 @@ export function readChain(
  * Checks every certificate of a chain against its profile, its issuer and the time; revocation is apart, and so is
  * whether the root is one that we trust.
  *
- * @param chain  as many as the profile has
+ * @param chain  as many as the profile has; with their keys where they were read before
  * @returns whether all holds
  */
 export function checkChain(
   checklist: Checklist,
-  chain: readonly Certificate[],
+  chain: readonly (Certificate & Pick<Issuer, "publicKey">)[],
   profile: ChainProfile,
   nowMs: UnixMs,
 ): boolean {
@@ -99,8 +99,8 @@ export function checkIssued(
 
 /** What is needed of an issuer. */
 export type Issuer = Pick<Certificate, "subject" | "commonName" | "publicKeyDer"> & {
-  /** Its key, where it was read before: for issuers of many. */
-  readonly publicKey?: KeyObject;
+  /** Its key, where it was read before. */
+  readonly publicKey?: KeyObject | undefined;
 };
 
 /**

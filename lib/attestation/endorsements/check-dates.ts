@@ -23,14 +23,14 @@ export function checkDates(
     `${object}-not-yet-valid`,
     `${title}: valid already`,
     () => `valid from ${isoTime(fromMs)}`,
-    `valid at ${isoTime(nowMs)}`,
+    () => `valid at ${isoTime(nowMs)}`,
   );
   const hasNotEnded = checklist.note(
     nowMs <= toMs,
     `${object}-expired`,
     `${title}: valid still`,
     () => `valid until ${isoTime(toMs)}`,
-    `valid at ${isoTime(nowMs)}`,
+    () => `valid at ${isoTime(nowMs)}`,
   );
   return hasBegun && hasNotEnded;
 }

@@ -3,6 +3,7 @@ import { equalBytes } from "../../base/bytes.ts";
 import type { UnixMs } from "../../base/ids.ts";
 import type { Checklist } from "../verification/checklist.ts";
 import type { Certificate } from "./certificate.ts";
+import type { Issuer } from "./certificate-chain.ts";
 import type { CertificateProfile } from "./certificate-profile.ts";
 import { checkDates } from "./check-dates.ts";
 import { type Crl, serialKey } from "./crl.ts";
@@ -21,7 +22,7 @@ export function checkCrl(
   crl: Crl,
   object: CrlObject,
   title: string,
-  issuer: Certificate,
+  issuer: Certificate & Pick<Issuer, "publicKey">,
   issuerProfile: CertificateProfile,
   nowMs: UnixMs,
 ): boolean {
@@ -35,7 +36,7 @@ export function checkCrl(
   const isSigned = checklist.note(
     crl.signatureAlgorithm === issuerProfile.signatureAlgorithm &&
       issuer.keyUsage?.has("cRLSign") === true &&
-      verifySignature(crl, issuer.publicKeyDer),
+      verifySignature(crl, issuer.publicKey ?? issuer.publicKeyDer),
     `${object}-signature-invalid`,
     `${title}: signed by ${issuerProfile.title}`,
     "a signature that does not verify",

@@ -67,3 +67,13 @@ export function dcapCase(file: string, collateral: string): DcapCase {
   if (found === undefined) throw new Error(`no case of ${file} with ${collateral}`);
   return found;
 }
+
+/** One quote of each form, for tests that damage every byte. */
+export const DAMAGED_SCENARIOS: readonly (readonly [title: string, scenario: DcapScenario])[] =
+  hasTestdata
+    ? [
+        ["SGX, version 3", scenarioOf(dcapCase("v3-phala", "2025-06"))],
+        ["TDX, version 4", scenarioOf(dcapCase("v4-phala", "2025-06"))],
+        ["TDX 1.5, version 5", scenarioOf(dcapCase("v5-oe", "2025-06"))],
+      ]
+    : [];

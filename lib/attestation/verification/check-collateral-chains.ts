@@ -11,21 +11,22 @@ import {
 import { checkNotRevoked } from "../endorsements/check-revocation.ts";
 import type { Crl } from "../endorsements/crl.ts";
 import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
+import { type KeyedCertificate, withPublicKey } from "../endorsements/keyed-certificate.ts";
 import type { Checklist } from "./checklist.ts";
 
 /** A certificate and the part it plays. */
 export type PlayedPart = {
-  readonly certificate: Certificate;
+  readonly certificate: KeyedCertificate;
   readonly profile: CertificateProfile;
 };
 
 /** Certificates as far as they could be read, whether or not they hold. */
 export type CollateralChains = {
   /** Of the first chain that was read. */
-  readonly root: Certificate | undefined;
-  readonly pckCa: Certificate | undefined;
-  readonly tcbInfoSigner: Certificate | undefined;
-  readonly qeIdentitySigner: Certificate | undefined;
+  readonly root: KeyedCertificate | undefined;
+  readonly pckCa: KeyedCertificate | undefined;
+  readonly tcbInfoSigner: KeyedCertificate | undefined;
+  readonly qeIdentitySigner: KeyedCertificate | undefined;
   /** Each once. */
   readonly all: readonly PlayedPart[];
 };
@@ -50,15 +51,17 @@ export function checkCollateralChains(
     pem: string,
     profile: typeof PCK_CRL_CHAIN | typeof TCB_SIGNING_CHAIN,
     title: string,
-  ): Certificate | undefined => {
-    const [end, root] = readChain(checklist, pem, profile, title) ?? [];
-    if (end === undefined || root === undefined) return undefined;
+  ): KeyedCertificate | undefined => {
+    const [endRead, rootRead] = readChain(checklist, pem, profile, title) ?? [];
+    if (endRead === undefined || rootRead === undefined) return undefined;
     const [endProfile, rootProfile] = profile;
     const known = all.find((each) => each.profile === rootProfile)?.certificate;
-    noteRoot(checklist, title, root, known, anchors);
-    if (known !== undefined && equalBytes(known.der, root.der)) {
+    noteRoot(checklist, title, rootRead, known, anchors);
+    const end = withPublicKey(endRead);
+    if (known !== undefined && equalBytes(known.der, rootRead.der)) {
       checkIssued(checklist, end, endProfile, known, rootProfile.title, nowMs);
     } else {
+      const root = withPublicKey(rootRead);
       checkChain(checklist, [end, root], profile, nowMs);
       all.push({ certificate: root, profile: rootProfile });
     }

@@ -6,12 +6,12 @@ import type { Certificate } from "../endorsements/certificate.ts";
 import { checkChain, checkIssued } from "../endorsements/certificate-chain.ts";
 import { PCK_CHAIN } from "../endorsements/certificate-profile.ts";
 import { checkNotRevoked } from "../endorsements/check-revocation.ts";
+import { withPublicKey } from "../endorsements/keyed-certificate.ts";
 import { type PckPlatform, readSgxExtension } from "../endorsements/sgx-extension.ts";
 import type { Certification } from "../evidence/quote.ts";
 import { checkCertificationData } from "./check-certification-data.ts";
 import type { Checklist } from "./checklist.ts";
 import type { CollateralParts } from "./examine-collateral.ts";
-import { readKey } from "./raw-signature.ts";
 import { readOrNote } from "./read-or-note.ts";
 import { type PckChainDer, readCertificates, readPckChain } from "./read-pck-chain.ts";
 
@@ -28,8 +28,6 @@ export type Pck = {
 export type KnownAuthority = Partial<
   Pick<CollateralParts, "root" | "pckCa" | "rootCrl" | "pckCrl">
 > & {
-  /** Of the PCK CA, where it was read before. */
-  readonly pckCaKey?: KeyObject;
   /** PEM; for quotes that carry no chain. */
   readonly pckCertificateChain?: string | undefined;
 };
@@ -65,7 +63,7 @@ export function checkPckChain(
     checkCertificationData(checklist, certification, platform);
   }
   return {
-    key: readKey(leaf.publicKeyDer),
+    key: withPublicKey(leaf).publicKey,
     platform,
     pckCa: ca.commonName === PLATFORM_CA ? "platform" : "processor",
     expiresAtMs: Math.min(...chain.map(({ notAfterMs }) => notAfterMs)) as UnixMs,
@@ -81,7 +79,7 @@ function checkCertificates(
   nowMs: UnixMs,
 ): readonly Certificate[] | undefined {
   const [leafDer, caDer, rootDer] = ders;
-  const { pckCa, pckCaKey, root } = known;
+  const { pckCa, root } = known;
   const isKnown =
     pckCa !== undefined &&
     root !== undefined &&
@@ -90,8 +88,7 @@ function checkCertificates(
   if (!isKnown) return checkWhole(checklist, ders, known, anchors, nowMs);
   const [leaf] = readCertificates(checklist, [leafDer]) ?? [];
   if (leaf === undefined) return undefined;
-  const issuer = pckCaKey === undefined ? pckCa : { ...pckCa, publicKey: pckCaKey };
-  checkIssued(checklist, leaf, PCK_PROFILE, issuer, CA_PROFILE.title, nowMs);
+  checkIssued(checklist, leaf, PCK_PROFILE, pckCa, CA_PROFILE.title, nowMs);
   return [leaf, pckCa, root];
 }
 

@@ -1,9 +1,9 @@
 /** Whether Intel signed TCB info or QE identity, and whether it is current. */
 import type { UnixMs } from "../../base/ids.ts";
-import type { Certificate } from "../endorsements/certificate.ts";
 import { checkDates, type Validity } from "../endorsements/check-dates.ts";
+import type { KeyedCertificate } from "../endorsements/keyed-certificate.ts";
 import type { Checklist } from "./checklist.ts";
-import { isRawSignatureOf } from "./raw-signature.ts";
+import { verifyRaw } from "./raw-signature.ts";
 import { readOrNote } from "./read-or-note.ts";
 
 /** What every document of Intel's says of itself. */
@@ -37,7 +37,7 @@ export const validityOf = ({ issueDateMs, nextUpdateMs }: Dated): Validity => ({
 export function checkSignedDocument<Document extends Dated>(
   checklist: Checklist,
   { object, title, text, signature, parse }: SignedDocument<Document>,
-  signer: Certificate | undefined,
+  signer: KeyedCertificate | undefined,
   nowMs: UnixMs,
 ): Document | undefined {
   const claim = `${title}: readable`;
@@ -46,7 +46,7 @@ export function checkSignedDocument<Document extends Dated>(
   );
   if (signer !== undefined) {
     checklist.note(
-      isRawSignatureOf(signer.publicKeyDer, Buffer.from(text, "utf8"), signature),
+      verifyRaw(signer.publicKey, Buffer.from(text, "utf8"), signature),
       `${object}-signature-invalid`,
       `${title}: signed by the TCB signing certificate`,
       "a signature that does not verify",

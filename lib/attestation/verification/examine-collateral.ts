@@ -1,12 +1,12 @@
 /** Looks through a set of DCAP endorsements and notes whatever is wrong with them. */
 import type { UnixMs } from "../../base/ids.ts";
-import type { Certificate } from "../endorsements/certificate.ts";
 import { datesOf } from "../endorsements/certificate-chain.ts";
 import { type CertificateProfile, PCK_CRL_CHAIN } from "../endorsements/certificate-profile.ts";
 import type { Validity } from "../endorsements/check-dates.ts";
 import { type CrlObject, checkCrl } from "../endorsements/check-revocation.ts";
 import { type Crl, parseCrl } from "../endorsements/crl.ts";
 import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
+import type { KeyedCertificate } from "../endorsements/keyed-certificate.ts";
 import { parseQeIdentity, type QeIdentity } from "../endorsements/qe-identity.ts";
 import { parseTcbInfo, type TcbInfo } from "../endorsements/tcb-info.ts";
 import { checkCollateralChains } from "./check-collateral-chains.ts";
@@ -25,8 +25,8 @@ export type DatedPart = {
 
 /** What could be read, whether or not it holds: so that a quote can be held against it and every reason found. */
 export type CollateralParts = {
-  readonly root: Certificate | undefined;
-  readonly pckCa: Certificate | undefined;
+  readonly root: KeyedCertificate | undefined;
+  readonly pckCa: KeyedCertificate | undefined;
   readonly rootCrl: Crl | undefined;
   readonly pckCrl: Crl | undefined;
   readonly tcbInfo: TcbInfo | undefined;
@@ -60,7 +60,7 @@ export function examineCollateral(
     crl: Crl | undefined,
     object: CrlObject,
     title: string,
-    issuer: Certificate | undefined,
+    issuer: KeyedCertificate | undefined,
     profile: CertificateProfile,
   ) => {
     if (crl === undefined || issuer === undefined) return;

@@ -1,11 +1,9 @@
 /** Whether a set of DCAP endorsements holds. The answer is for every platform of one FMSPC and CA, and may be kept. */
-import type { KeyObject } from "node:crypto";
 import { type Digest, digestOf, type UnixMs } from "../../base/ids.ts";
-import type { Certificate } from "../endorsements/certificate.ts";
 import type { Crl } from "../endorsements/crl.ts";
 import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
+import type { KeyedCertificate } from "../endorsements/keyed-certificate.ts";
 import type { QeIdentity } from "../endorsements/qe-identity.ts";
-import { readPublicKey } from "../endorsements/signature-algorithm.ts";
 import type { TcbInfo } from "../endorsements/tcb-info.ts";
 import { type Check, Checklist } from "./checklist.ts";
 import type { VerificationCode } from "./codes.ts";
@@ -15,11 +13,9 @@ import { type CollateralParts, type DatedPart, examineCollateral } from "./exami
 export type VerifiedCollateral = {
   /** SHA-256 of the root's DER. */
   readonly anchor: Digest;
-  readonly root: Certificate;
+  readonly root: KeyedCertificate;
   /** Who issues PCK certificates and revokes them. */
-  readonly pckCa: Certificate;
-  /** Its key, read once. */
-  readonly pckCaKey: KeyObject;
+  readonly pckCa: KeyedCertificate;
   readonly rootCrl: Crl;
   readonly pckCrl: Crl;
   readonly tcbInfo: TcbInfo;
@@ -70,7 +66,6 @@ export function verifiedOf(
     anchor: digestOf(root.der),
     root,
     pckCa,
-    pckCaKey: readPublicKey(pckCa.publicKeyDer),
     rootCrl,
     pckCrl,
     tcbInfo,
