@@ -44,10 +44,11 @@ export function collateralSubjects(scenario: DcapScenario): readonly DamagedSubj
 /** Parts of the endorsements of several machines, named with their machine; what two have in common stands once. */
 export function distinctSubjects(
   scenarios: readonly (readonly [title: string, scenario: DcapScenario])[],
+  subjectsOf: (scenario: DcapScenario) => readonly DamagedSubject[] = collateralSubjects,
 ): readonly DamagedSubject[] {
   const distinct = new Map<string, DamagedSubject>();
   for (const [title, scenario] of scenarios) {
-    for (const subject of collateralSubjects(scenario)) {
+    for (const subject of subjectsOf(scenario)) {
       const key = `${subject.name} ${Buffer.from(subject.bytes).toString("latin1")}`;
       const name = `${subject.name} of ${title}`;
       if (!distinct.has(key)) distinct.set(key, { ...subject, name });
@@ -67,7 +68,7 @@ export function unnoticed(
 }
 
 /** What cannot be read is not genuine; any other error is a crash. */
-function unlessUnreadable(isGenuine: () => boolean): boolean {
+export function unlessUnreadable(isGenuine: () => boolean): boolean {
   try {
     return isGenuine();
   } catch (error) {
