@@ -1,7 +1,7 @@
 /**
- * Whether a trust domain would be current if it were launched again (Intel DCAP quote verification library 1.23,
- * "TD relaunch advised"): TDX modules can be updated under running domains, whose TEE_TCB_SVN stays that of the module
- * that launched them, while TEE_TCB_SVN2 is of the one that runs.
+ * Whether a trust domain would be current if it were launched again (Intel DCAP quote verification library, "TD relaunch
+ * advised"): TDX modules can be updated under running domains, whose TEE_TCB_SVN stays that of the module that launched
+ * them, while TEE_TCB_SVN2 is of the one that runs.
  */
 import type { PckPlatform } from "../endorsements/sgx-extension.ts";
 import type { TcbInfo } from "../endorsements/tcb-info.ts";
@@ -18,7 +18,7 @@ const MICROCODE = 2;
  * @param teeTcbSvn2  16 bytes, of the module that runs
  */
 export function isRelaunchAdvised(
-  { qeStatus, moduleStatus }: Pick<DcapTcb, "qeStatus" | "moduleStatus">,
+  { status, qeStatus, moduleStatus }: Pick<DcapTcb, "status" | "qeStatus" | "moduleStatus">,
   platform: PckPlatform,
   teeTcbSvn2: Uint8Array,
   tcbInfo: TcbInfo,
@@ -27,6 +27,7 @@ export function isRelaunchAdvised(
   // Whatever is wrong beside the module stays wrong after a launch.
   const withoutTdx = matchTcbLevel(tcbInfo, platform, undefined)?.status;
   const isOnlyModule =
+    isOutOfDate(status) &&
     qeStatus === "UpToDate" &&
     moduleStatus === "OutOfDate" &&
     withoutTdx !== undefined &&
