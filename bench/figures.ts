@@ -3,6 +3,12 @@ import { cpus } from "node:os";
 
 export type Figures = { readonly [name: string]: number | string | boolean | null };
 
+/** The same quantities of several cases, by the name of a case; every row has the same figures. */
+export type Rows = { readonly [name: string]: Figures };
+
+/** What a bench found. */
+export type Report = { readonly figures: Figures; readonly rows?: Rows };
+
 /** What a reader needs to compare figures. */
 export const conditions = (): Figures => ({
   cpu: cpus()[0]?.model.trim() ?? "unknown",

@@ -2,12 +2,12 @@
 import { parseArgs } from "node:util";
 import type { CommandContext } from "../cli/context.ts";
 import { processOutput } from "../cli/output.ts";
-import { renderFields } from "../cli/rendering/table.ts";
+import { renderFields, renderTable } from "../cli/rendering/table.ts";
 import { systemClock } from "../lib/base/clock.ts";
 import { systemRandomness } from "../lib/base/randomness.ts";
 import { runAttestBench } from "./attest.ts";
 import { runCoordinationBench } from "./coordination.ts";
-import { conditions, type Figures } from "./figures.ts";
+import { conditions, type Figures, type Report, type Rows } from "./figures.ts";
 import { runKernelBench } from "./kernel/main-kernel.ts";
 import { runMnistBench } from "./mnist.ts";
 
@@ -34,18 +34,19 @@ const output = processOutput(process.env);
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
 run(positionals[0]).then(
-  (figures) => {
-    if (figures === undefined) {
+  (report) => {
+    if (report === undefined) {
       process.stderr.write(`${USAGE}\n`);
       process.exitCode = 2;
       return;
     }
-    const all: Figures = { ...figures, ...conditions() };
-    const fields = Object.entries(all).map(([name, value]) => [name, shown(value)] as const);
-    for (const line of renderFields(fields)) {
+    const figures: Figures = { ...report.figures, ...conditions() };
+    const fields = Object.entries(figures).map(([name, value]) => [name, shown(value)] as const);
+    for (const line of [...tableOf(report.rows), ...renderFields(fields)]) {
       process.stdout.write(`${line}\n`);
     }
-    if (values.json) process.stdout.write(`${JSON.stringify(all)}\n`);
+    const json = report.rows === undefined ? figures : { ...figures, cases: report.rows };
+    if (values.json) process.stdout.write(`${JSON.stringify(json)}\n`);
   },
   (error: unknown) => {
     log(error instanceof Error ? error.message : "the bench failed");
@@ -53,28 +54,24 @@ run(positionals[0]).then(
   },
 );
 
-async function run(name: string | undefined): Promise<Figures | undefined> {
+async function run(name: string | undefined): Promise<Report | undefined> {
   const combiners = count(values.combiners);
   switch (name) {
     case "mnist": {
       const rounds = count(values.rounds ?? "30");
       const clients = count(values.clients ?? "2");
-      return runMnistBench({
-        rounds,
-        clients,
-        combiners,
-        seeds: count(values.seeds),
-        context: context(),
-        log,
-      });
+      const seeds = count(values.seeds);
+      const options = { rounds, clients, combiners, seeds, context: context(), log };
+      return { figures: await runMnistBench(options) };
     }
     case "coordination": {
       const rounds = count(values.rounds ?? "300");
       const clients = count(values.clients ?? "10");
-      return runCoordinationBench({ clients, combiners, rounds, bundleDirectory: __dirname, log });
+      const options = { clients, combiners, rounds, bundleDirectory: __dirname, log };
+      return { figures: await runCoordinationBench(options) };
     }
     case "kernel":
-      return kernelFigures(count(values.runs ?? "9"));
+      return { figures: await kernelFigures(count(values.runs ?? "9")) };
     case "attest":
       return runAttestBench({ runs: count(values.runs ?? "1000"), log });
     default:
@@ -91,6 +88,17 @@ async function kernelFigures(runs: number): Promise<Figures> {
     ...(ofC === undefined ? [] : [[`${name}, of the C loop`, ofC] as const]),
   ]);
   return { bench: "kernel", runs, sizeBytes, ...Object.fromEntries(named) };
+}
+
+/** A line for each case, and an empty one below. */
+function tableOf(rows: Rows | undefined): string[] {
+  const entries = Object.entries(rows ?? {});
+  const [first] = entries;
+  if (first === undefined) return [];
+  const names = Object.keys(first[1]);
+  const columns = names.map((title) => ({ title, align: "right" as const }));
+  const cells = entries.map(([name, row]) => [name, ...names.map((each) => shown(row[each]))]);
+  return [...renderTable([{ title: "" }, ...columns], cells), ""];
 }
 
 function context(): CommandContext {
@@ -110,5 +118,5 @@ function count(text: string): number {
   return value;
 }
 
-const shown = (value: Figures[string]): string =>
-  typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+const shown = (value: Figures[string] | undefined): string =>
+  typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value ?? "");
