@@ -1,11 +1,11 @@
 /** What is known of genuine evidence beyond what it says itself, as fields for people. */
 
+import type { SnpTcb } from "../../lib/attestation/evidence/snp-tcb.ts";
 import { VENDOR_ANCHORS } from "../../lib/attestation/trust-anchors/vendor-anchors.ts";
 import type {
   DcapPlatform,
   DcapTcb,
   SnpPlatform,
-  SnpTcb,
   VerifiedClaims,
 } from "../../lib/attestation/verification/claims.ts";
 import { toHex } from "../../lib/base/bytes.ts";

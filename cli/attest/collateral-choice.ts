@@ -6,8 +6,8 @@ import { nameOfDcap } from "../../lib/attestation/collateral/collateral-source.t
 import type { DcapCollateral } from "../../lib/attestation/endorsements/dcap-collateral.ts";
 import type { SnpEndorsements } from "../../lib/attestation/endorsements/snp-endorsements.ts";
 import type { SnpReport } from "../../lib/attestation/evidence/snp-report.ts";
+import type { SnpProduct } from "../../lib/attestation/evidence/snp-tcb.ts";
 import { productOfReport, readTcb } from "../../lib/attestation/evidence/snp-tcb.ts";
-import type { SnpProduct } from "../../lib/attestation/verification/claims.ts";
 import type { EvidenceFile } from "./evidence-file.ts";
 import { quoteOf } from "./evidence-summary.ts";
 import { platformOfQuote } from "./quote-platform.ts";

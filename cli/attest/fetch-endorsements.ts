@@ -8,11 +8,11 @@ import {
   snpEndorsements,
 } from "../../lib/attestation/collateral/collateral-source.ts";
 import type { SnpReport } from "../../lib/attestation/evidence/snp-report.ts";
+import type { SnpProduct } from "../../lib/attestation/evidence/snp-tcb.ts";
 import { productOfReport, readTcb } from "../../lib/attestation/evidence/snp-tcb.ts";
 import { AMD_ROOTS } from "../../lib/attestation/trust-anchors/amd.ts";
 import { INTEL_ROOT } from "../../lib/attestation/trust-anchors/intel.ts";
 import type { Check } from "../../lib/attestation/verification/checklist.ts";
-import type { SnpProduct } from "../../lib/attestation/verification/claims.ts";
 import { verifyCollateral } from "../../lib/attestation/verification/verify-collateral.ts";
 import { verifySnpEndorsements } from "../../lib/attestation/verification/verify-snp-endorsements.ts";
 import type { UnixMs } from "../../lib/base/ids.ts";

@@ -1,9 +1,7 @@
 /** What evidence says of the code it is about, in the vendors' names: for people as lines, for scripts as an object. */
-import type {
-  SgxMeasurements,
-  SnpMeasurements,
-  TdxMeasurements,
-} from "../../lib/attestation/verification/claims.ts";
+import type { SgxMeasurements } from "../../lib/attestation/evidence/sgx-report.ts";
+import type { SnpMeasurements } from "../../lib/attestation/evidence/snp-report.ts";
+import type { TdxMeasurements } from "../../lib/attestation/evidence/td-report.ts";
 import { toHex } from "../../lib/base/bytes.ts";
 
 export type Field = readonly [name: string, value: string | undefined];

@@ -1,5 +1,7 @@
 /** The answer of `fedclave attest verify` as scripts read it, and the exit status that goes with it. */
-import type { TcbStatus, Tee } from "../../lib/attestation/verification/claims.ts";
+
+import type { TcbStatus } from "../../lib/attestation/endorsements/tcb-info.ts";
+import type { Tee } from "../../lib/attestation/verification/claims.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
 import type { CliError } from "../cli-error.ts";
 import type { EvidenceFile } from "./evidence-file.ts";

@@ -1,6 +1,7 @@
 import type { UnixMs } from "../../base/ids.ts";
 import { type Refusal, refusal } from "../../base/refusal.ts";
-import type { SgxClaims, SgxMeasurements } from "../verification/claims.ts";
+import type { SgxMeasurements } from "../evidence/sgx-report.ts";
+import type { SgxClaims } from "../verification/claims.ts";
 import type { AppraisalCode } from "./codes.ts";
 import type { SgxIdentity, SgxMeasurement } from "./identity.ts";
 import { bitRefusals, numberBytes, SGX_ATTRIBUTE_HAZARDS } from "./masked-bits.ts";

@@ -1,6 +1,7 @@
 import { toHex } from "../../base/bytes.ts";
 import { type Refusal, refusal } from "../../base/refusal.ts";
-import type { SnpClaims, SnpMeasurements } from "../verification/claims.ts";
+import type { SnpMeasurements } from "../evidence/snp-report.ts";
+import type { SnpClaims } from "../verification/claims.ts";
 import { isAnything } from "./anything.ts";
 import type { AppraisalCode, WarningCode } from "./codes.ts";
 import type { SnpIdentity, SnpMeasurement } from "./identity.ts";

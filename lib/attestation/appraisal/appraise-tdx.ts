@@ -1,6 +1,7 @@
 import type { UnixMs } from "../../base/ids.ts";
 import type { Refusal } from "../../base/refusal.ts";
-import type { TdxClaims, TdxMeasurements } from "../verification/claims.ts";
+import type { TdxMeasurements } from "../evidence/td-report.ts";
+import type { TdxClaims } from "../verification/claims.ts";
 import type { AppraisalCode } from "./codes.ts";
 import type { TdxIdentity, TdxMeasurement } from "./identity.ts";
 import { bitRefusals, TD_ATTRIBUTE_HAZARDS } from "./masked-bits.ts";

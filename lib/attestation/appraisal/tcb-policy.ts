@@ -1,7 +1,9 @@
 /** How old or flawed a platform may be. Intel grades platforms; AMD does not, so there the minima are ours. */
 import type { UnixMs } from "../../base/ids.ts";
 import { type Refusal, refusal } from "../../base/refusal.ts";
-import type { DcapTcb, SnpPlatform, SnpTcb, TcbStatus } from "../verification/claims.ts";
+import type { TcbStatus } from "../endorsements/tcb-info.ts";
+import type { SnpTcb } from "../evidence/snp-tcb.ts";
+import type { DcapTcb, SnpPlatform } from "../verification/claims.ts";
 import { isAnything, type OrAnything } from "./anything.ts";
 import type { AppraisalCode, WarningCode } from "./codes.ts";
 

@@ -2,7 +2,7 @@
 import { toHex } from "../../base/bytes.ts";
 import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
 import type { SnpEndorsements } from "../endorsements/snp-endorsements.ts";
-import type { SnpProduct, SnpTcb } from "../verification/claims.ts";
+import type { SnpProduct, SnpTcb } from "../evidence/snp-tcb.ts";
 
 /** Names a set of DCAP endorsements. */
 export type DcapPlatformKey = {

@@ -1,5 +1,5 @@
 /** What each certificate of a vendor's chain must look like. Roles come from here, never from where a key happens to be. */
-import type { SnpProduct } from "../verification/claims.ts";
+import type { SnpProduct } from "../evidence/snp-tcb.ts";
 import type { CertificatePart } from "../verification/codes.ts";
 import type { KeyUsage } from "./extensions.ts";
 import type { PublicKeyKind } from "./public-key.ts";

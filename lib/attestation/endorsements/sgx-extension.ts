@@ -1,6 +1,5 @@
 /** What Intel certifies of a platform beside its key: the SGX extension of a PCK certificate (PCK profile, §1.3.5). */
 import { type DerElement, DerReader, TAG } from "../encoding/der.ts";
-import type { DcapPlatform } from "../verification/claims.ts";
 import type { Certificate } from "./certificate.ts";
 
 /** The extension, and the prefix of everything in it. */
@@ -12,8 +11,23 @@ const MAX_PCE_SVN = 0xffff;
 /** 0 standard, 1 scalable, 2 scalable with integrity. */
 const MAX_SGX_TYPE = 2;
 
-/** A platform and the security versions that its PCK was derived for. */
-export type PckPlatform = Omit<DcapPlatform, "pckCa"> & {
+/** A platform as its PCK certificate names it. */
+export type CertifiedPlatform = {
+  /** 6 bytes. */
+  readonly fmspc: Uint8Array;
+  /** 2 bytes. */
+  readonly pceId: Uint8Array;
+  /** 16 bytes; names the processor package. */
+  readonly ppid: Uint8Array;
+  /** 16 bytes; only under the platform CA. */
+  readonly platformInstanceId?: Uint8Array;
+  readonly dynamicPlatform?: boolean;
+  readonly cachedKeys?: boolean;
+  readonly smtEnabled?: boolean;
+};
+
+/** The same, and the security versions that its PCK was derived for. */
+export type PckPlatform = CertifiedPlatform & {
   /** 16 numbers, 0 to 255 each. */
   readonly componentSvns: readonly number[];
   readonly pceSvn: number;
@@ -95,7 +109,7 @@ function readTcb(field: DerReader): Pick<PckPlatform, "componentSvns" | "pceSvn"
 /** Under the platform CA only. */
 function readConfiguration(
   field: DerReader | undefined,
-): Pick<DcapPlatform, "dynamicPlatform" | "cachedKeys" | "smtEnabled"> {
+): Pick<CertifiedPlatform, "dynamicPlatform" | "cachedKeys" | "smtEnabled"> {
   if (field === undefined) return {};
   const flags = readFields(field, "configuration");
   const flag = (arc: number) => flags.get(`${SGX_EXTENSION}.7.${arc}`)?.boolean("flag");

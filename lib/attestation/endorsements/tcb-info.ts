@@ -1,7 +1,19 @@
 /** TCB info: how Intel grades the platforms of one FMSPC (PCS API, "Get TCB Info"; versions 2 and 3). */
 import type { UnixMs } from "../../base/ids.ts";
 import { type JsonValue, parseJson } from "../encoding/json-fields.ts";
-import { TCB_STATUSES, type TcbStatus } from "../verification/claims.ts";
+
+/** The states in which Intel finds a platform, as its documents spell them. */
+export const TCB_STATUSES = [
+  "UpToDate",
+  "SWHardeningNeeded",
+  "ConfigurationNeeded",
+  "ConfigurationAndSWHardeningNeeded",
+  "OutOfDate",
+  "OutOfDateConfigurationNeeded",
+  "Revoked",
+] as const;
+/** One of them. */
+export type TcbStatus = (typeof TCB_STATUSES)[number];
 
 /** Largest document that is read. */
 export const MAX_TCB_INFO_LENGTH = 1024 * 1024;

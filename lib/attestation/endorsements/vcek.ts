@@ -3,8 +3,8 @@
  * versions (AMD 57230, "VCEK Certificate and KDS Interface Specification", table of X.509 extensions).
  */
 import { DerReader, TAG } from "../encoding/der.ts";
+import type { SnpProduct } from "../evidence/snp-tcb.ts";
 import { EvidenceError } from "../evidence-error.ts";
-import type { SnpProduct } from "../verification/claims.ts";
 import type { Certificate } from "./certificate.ts";
 
 /** The key of one chip (VCEK), or one that a cloud provider's chips share (VLEK). */

@@ -1,9 +1,27 @@
 /** The body of an SGX report: what the processor says of one enclave (Intel SDM, volume 3D, table 38-21). */
 import type { ByteReader } from "../encoding/byte-reader.ts";
-import type { SgxMeasurements } from "../verification/claims.ts";
 
 /** Bytes of a body, in quotes of enclaves and of the quoting enclave itself. */
 export const SGX_REPORT_BYTES = 384;
+
+/** What an SGX report says of an enclave's code and settings. Integers are read, byte strings raw. */
+export type SgxMeasurements = {
+  /** 32 bytes. */
+  readonly mrEnclave: Uint8Array;
+  /** 32 bytes. */
+  readonly mrSigner: Uint8Array;
+  readonly isvProdId: number;
+  readonly isvSvn: number;
+  /** 16 bytes: flags (8, little-endian) and XFRM (8). */
+  readonly attributes: Uint8Array;
+  readonly miscSelect: number;
+  /** 64 bytes; with KSS, else zero. */
+  readonly configId: Uint8Array;
+  readonly configSvn: number;
+  /** 16 bytes each; with KSS, else zero. */
+  readonly isvExtProdId: Uint8Array;
+  readonly isvFamilyId: Uint8Array;
+};
 
 export type SgxReport = {
   /** All 384 bytes, as they are signed. */

@@ -4,7 +4,6 @@
  */
 
 import { EvidenceError } from "../evidence-error.ts";
-import type { SnpMeasurements } from "../verification/claims.ts";
 
 /** The size of a report of any version. */
 export const SNP_REPORT_BYTES = 1184;
@@ -31,6 +30,25 @@ export type SnpCpu = {
   readonly family: number;
   readonly model: number;
   readonly stepping: number;
+};
+
+/** What a report says of a guest's code and settings. Integers are read, byte strings raw. */
+export type SnpMeasurements = {
+  /** 48 bytes. */
+  readonly measurement: Uint8Array;
+  /** 32 bytes. */
+  readonly hostData: Uint8Array;
+  /** 48 bytes; zero unless the launch was signed. */
+  readonly idKeyDigest: Uint8Array;
+  readonly authorKeyDigest: Uint8Array;
+  /** 16 bytes each. */
+  readonly familyId: Uint8Array;
+  readonly imageId: Uint8Array;
+  readonly guestSvn: number;
+  /** 64-bit guest policy. */
+  readonly policy: bigint;
+  readonly vmpl: number;
+  readonly reportId: Uint8Array;
 };
 
 /** A report, read and not verified. Byte strings are raw; the bytes of a TCB_VERSION mean what the product says. */

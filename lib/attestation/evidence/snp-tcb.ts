@@ -1,6 +1,17 @@
 /** What an SNP product is: its processors, and what the eight bytes of its TCB_VERSION mean (AMD 56860 §2.2). */
-import type { SnpProduct, SnpTcb } from "../verification/claims.ts";
 import type { SnpCpu, SnpReport } from "./snp-report.ts";
+
+/** A line of EPYC processors, named as AMD names its root keys. */
+export type SnpProduct = "Milan" | "Genoa" | "Turin";
+
+/** Security versions of an SNP platform; fmc only from Turin on. */
+export type SnpTcb = {
+  readonly fmc?: number;
+  readonly bootloader: number;
+  readonly tee: number;
+  readonly snp: number;
+  readonly microcode: number;
+};
 
 /** A component of the TCB; "reserved" bytes have had no meaning yet. */
 type TcbComponent = keyof SnpTcb | "reserved";

@@ -1,12 +1,32 @@
 /** The body of a TD report: what the TDX module says of one trust domain (Intel TDX DCAP quoting library, A.3.2). */
 import type { ByteReader } from "../encoding/byte-reader.ts";
-import type { TdxMeasurements } from "../verification/claims.ts";
 
 /** Bytes of a body by the version of TDX that wrote it. */
 export const TD_REPORT_BYTES = { "1.0": 584, "1.5": 648 } as const;
 export type TdxVersion = keyof typeof TD_REPORT_BYTES;
 
 const RTMRS = ["RTMR0", "RTMR1", "RTMR2", "RTMR3"];
+
+/** What a TD report says of a trust domain's code and settings; raw byte strings. */
+export type TdxMeasurements = {
+  /** 48 bytes each. */
+  readonly mrTd: Uint8Array;
+  readonly mrConfigId: Uint8Array;
+  readonly mrOwner: Uint8Array;
+  readonly mrOwnerConfig: Uint8Array;
+  /** RTMR 0 to 3, 48 bytes each. */
+  readonly rtmrs: readonly Uint8Array[];
+  /** 48 bytes; zero unless a service TD is bound. Absent before TDX 1.5. */
+  readonly mrServiceTd?: Uint8Array;
+  readonly mrSeam: Uint8Array;
+  readonly mrSignerSeam: Uint8Array;
+  /** 8 bytes each. */
+  readonly seamAttributes: Uint8Array;
+  readonly tdAttributes: Uint8Array;
+  readonly xfam: Uint8Array;
+  /** 16 bytes. */
+  readonly teeTcbSvn: Uint8Array;
+};
 
 export type TdReport = {
   readonly measurements: TdxMeasurements;

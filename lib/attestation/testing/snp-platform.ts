@@ -12,7 +12,7 @@ import { writeCrl } from "../../base/crl-writer.ts";
 import type { SigningAlgorithm } from "../../base/der-signature.ts";
 import { ia5String, integer } from "../../base/der-writer.ts";
 import type { UnixMs } from "../../base/ids.ts";
-import type { SnpProduct } from "../verification/claims.ts";
+import type { SnpProduct } from "../evidence/snp-tcb.ts";
 
 /** A time at which everything made here is valid. */
 export const TEST_NOW_MS = Date.UTC(2026, 6, 1) as UnixMs;

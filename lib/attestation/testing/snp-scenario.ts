@@ -1,7 +1,8 @@
 /** One good SNP report with its endorsements, and the same with one thing changed. */
 import type { UnixMs } from "../../base/ids.ts";
 import { parseSnpReport } from "../evidence/snp-report.ts";
-import type { SnpClaims, SnpProduct, Verification } from "../verification/claims.ts";
+import type { SnpProduct } from "../evidence/snp-tcb.ts";
+import type { SnpClaims, Verification } from "../verification/claims.ts";
 import { verifySnpReport } from "../verification/verify-snp.ts";
 import {
   type KeyPair,

@@ -4,7 +4,7 @@
  */
 import { fromBase64 } from "../../base/base64.ts";
 import { assertInvariant } from "../../base/refusal.ts";
-import type { SnpProduct } from "../verification/claims.ts";
+import type { SnpProduct } from "../evidence/snp-tcb.ts";
 
 /** ARK-Milan, EPYC 7003; SHA-256 69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd. */
 const ARK_MILAN = `

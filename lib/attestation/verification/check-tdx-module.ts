@@ -1,9 +1,9 @@
 /** Whether the module that launched a trust domain is one that Intel stands behind. */
 import { equalBytes, toHex } from "../../base/bytes.ts";
 import type { TcbInfo, TdxModule } from "../endorsements/tcb-info.ts";
+import type { TdxMeasurements } from "../evidence/td-report.ts";
 import { equalUnder } from "./check-quoting-enclave.ts";
 import type { Checklist } from "./checklist.ts";
-import type { TdxMeasurements } from "./claims.ts";
 import {
   type MatchedLevel,
   matchIsvLevel,

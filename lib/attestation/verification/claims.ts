@@ -3,20 +3,14 @@
  * All byte strings are raw, in the order of the evidence (little-endian integers are already numbers).
  */
 import type { Digest, UnixMs } from "../../base/ids.ts";
+import type { CertifiedPlatform } from "../endorsements/sgx-extension.ts";
+import type { TcbStatus } from "../endorsements/tcb-info.ts";
+import type { SgxMeasurements } from "../evidence/sgx-report.ts";
+import type { SnpMeasurements } from "../evidence/snp-report.ts";
+import type { SnpProduct, SnpTcb } from "../evidence/snp-tcb.ts";
+import type { TdxMeasurements } from "../evidence/td-report.ts";
 import type { Check } from "./checklist.ts";
 import type { VerificationCode } from "./codes.ts";
-
-/** The states in which Intel finds a platform, as its documents spell them. */
-export const TCB_STATUSES = [
-  "UpToDate",
-  "SWHardeningNeeded",
-  "ConfigurationNeeded",
-  "ConfigurationAndSWHardeningNeeded",
-  "OutOfDate",
-  "OutOfDateConfigurationNeeded",
-  "Revoked",
-] as const;
-export type TcbStatus = (typeof TCB_STATUSES)[number];
 
 /** What Intel says of the platform that made a quote. */
 export type DcapTcb = {
@@ -45,89 +39,10 @@ export type DcapTcb = {
   readonly tcbInfoVersion: number;
 };
 
-/** The platform itself, from its PCK certificate. */
-export type DcapPlatform = {
-  /** 6 bytes. */
-  readonly fmspc: Uint8Array;
-  /** 2 bytes. */
-  readonly pceId: Uint8Array;
-  /** 16 bytes; names the processor package. */
-  readonly ppid: Uint8Array;
-  readonly pckCa: "platform" | "processor";
-  /** 16 bytes; only under the platform CA. */
-  readonly platformInstanceId?: Uint8Array;
-  readonly dynamicPlatform?: boolean;
-  readonly cachedKeys?: boolean;
-  readonly smtEnabled?: boolean;
-};
+/** The platform of a quote, and which of Intel's CAs certified it. */
+export type DcapPlatform = CertifiedPlatform & { readonly pckCa: "platform" | "processor" };
 
-export type SgxMeasurements = {
-  /** 32 bytes. */
-  readonly mrEnclave: Uint8Array;
-  /** 32 bytes. */
-  readonly mrSigner: Uint8Array;
-  readonly isvProdId: number;
-  readonly isvSvn: number;
-  /** 16 bytes: flags (8, little-endian) and XFRM (8). */
-  readonly attributes: Uint8Array;
-  readonly miscSelect: number;
-  /** 64 bytes; with KSS, else zero. */
-  readonly configId: Uint8Array;
-  readonly configSvn: number;
-  /** 16 bytes each; with KSS, else zero. */
-  readonly isvExtProdId: Uint8Array;
-  readonly isvFamilyId: Uint8Array;
-};
-
-export type TdxMeasurements = {
-  /** 48 bytes each. */
-  readonly mrTd: Uint8Array;
-  readonly mrConfigId: Uint8Array;
-  readonly mrOwner: Uint8Array;
-  readonly mrOwnerConfig: Uint8Array;
-  /** RTMR 0 to 3, 48 bytes each. */
-  readonly rtmrs: readonly Uint8Array[];
-  /** 48 bytes; zero unless a service TD is bound. Absent before TDX 1.5. */
-  readonly mrServiceTd?: Uint8Array;
-  readonly mrSeam: Uint8Array;
-  readonly mrSignerSeam: Uint8Array;
-  /** 8 bytes each. */
-  readonly seamAttributes: Uint8Array;
-  readonly tdAttributes: Uint8Array;
-  readonly xfam: Uint8Array;
-  /** 16 bytes. */
-  readonly teeTcbSvn: Uint8Array;
-};
-
-/** Security versions of an SNP platform; fmc only from Turin on. */
-export type SnpTcb = {
-  readonly fmc?: number;
-  readonly bootloader: number;
-  readonly tee: number;
-  readonly snp: number;
-  readonly microcode: number;
-};
-
-export type SnpProduct = "Milan" | "Genoa" | "Turin";
-
-export type SnpMeasurements = {
-  /** 48 bytes. */
-  readonly measurement: Uint8Array;
-  /** 32 bytes. */
-  readonly hostData: Uint8Array;
-  /** 48 bytes; zero unless the launch was signed. */
-  readonly idKeyDigest: Uint8Array;
-  readonly authorKeyDigest: Uint8Array;
-  /** 16 bytes each. */
-  readonly familyId: Uint8Array;
-  readonly imageId: Uint8Array;
-  readonly guestSvn: number;
-  /** 64-bit guest policy. */
-  readonly policy: bigint;
-  readonly vmpl: number;
-  readonly reportId: Uint8Array;
-};
-
+/** The platform of a report, as far as AMD certified or the report names it. */
 export type SnpPlatform = {
   readonly product: SnpProduct;
   readonly signingKey: "vcek" | "vlek";
@@ -160,10 +75,13 @@ type Dcap = {
   readonly quoteVersion: number;
 };
 
+/** Of an SGX enclave. */
 export type SgxClaims = Common &
   Dcap & { readonly tee: "sgx"; readonly measurements: SgxMeasurements };
+/** Of a TDX trust domain. */
 export type TdxClaims = Common &
   Dcap & { readonly tee: "tdx"; readonly measurements: TdxMeasurements };
+/** Of an SEV-SNP guest. */
 export type SnpClaims = Common & {
   readonly tee: "sev-snp";
   readonly reportVersion: number;
@@ -171,8 +89,10 @@ export type SnpClaims = Common & {
   readonly platform: SnpPlatform;
 };
 
+/** What appraisal takes, and nothing else. */
 export type VerifiedClaims = SgxClaims | TdxClaims | SnpClaims;
 
+/** The kind of trusted execution environment. */
 export type Tee = VerifiedClaims["tee"];
 
 /** The answer to "genuine?". Every check is listed either way; claims exist only if all hold. */

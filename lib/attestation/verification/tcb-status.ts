@@ -1,5 +1,5 @@
 /** One status from several: Intel's table (DCAP quote verification library, "TCB status convergence"). */
-import type { TcbStatus } from "./claims.ts";
+import type { TcbStatus } from "../endorsements/tcb-info.ts";
 
 /** What an outdated quoting enclave or TDX module makes of a platform's own status. */
 const WITH_OUTDATED_PART: Readonly<Record<TcbStatus, TcbStatus>> = {

@@ -17,7 +17,7 @@ import type {
   SnpTcbMinimum,
   SnpTcbPolicy,
 } from "../../attestation/appraisal/tcb-policy.ts";
-import { TCB_STATUSES } from "../../attestation/verification/claims.ts";
+import { TCB_STATUSES } from "../../attestation/endorsements/tcb-info.ts";
 import {
   advisory,
   base64,

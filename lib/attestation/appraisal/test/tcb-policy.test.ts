@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { UnixMs } from "../../../base/ids.ts";
-import { type DcapTcb, TCB_STATUSES } from "../../verification/claims.ts";
+import { TCB_STATUSES } from "../../endorsements/tcb-info.ts";
+import type { DcapTcb } from "../../verification/claims.ts";
 import type { Anything } from "../anything.ts";
 import { appraiseDcapTcb, type DcapTcbPolicy } from "../tcb-policy.ts";
 import { DAY_MS, goodSgx, NOW_MS, sgxIdentity } from "../testing/claims-and-identities.ts";

@@ -1,8 +1,8 @@
 /** The machine that is simulated: what an honest one is made of. */
 import { concatBytes, sha256, utf8 } from "../../../base/bytes.ts";
 import { assertInvariant } from "../../../base/refusal.ts";
+import type { SnpProduct, SnpTcb } from "../../evidence/snp-tcb.ts";
 import type { TdxVersion } from "../../evidence/td-report.ts";
-import type { SnpProduct, SnpTcb } from "../../verification/claims.ts";
 import type { PckCa } from "./authorities/dcap-authority.ts";
 import { tcbVersion } from "./formats/snp-report-writer.ts";
 import type { DevelopmentRoot } from "./root/development-root.ts";

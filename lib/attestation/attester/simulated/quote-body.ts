@@ -1,6 +1,7 @@
 /** Header and body of simulated quotes: the measured enclave or domain, with what knobs change of it. */
 import { sha256, utf8 } from "../../../base/bytes.ts";
-import type { SgxMeasurements, TdxMeasurements } from "../../verification/claims.ts";
+import type { SgxMeasurements } from "../../evidence/sgx-report.ts";
+import type { TdxMeasurements } from "../../evidence/td-report.ts";
 import { placed } from "./formats/byte-layout.ts";
 import type { QuoteHeader } from "./formats/quote-writer.ts";
 import {

@@ -3,7 +3,7 @@ import { sign } from "node:crypto";
 import { concatBytes } from "../../../base/bytes.ts";
 import type { UnixMs } from "../../../base/ids.ts";
 import type { SnpEndorsements } from "../../endorsements/snp-endorsements.ts";
-import type { SnpMeasurements } from "../../verification/claims.ts";
+import type { SnpMeasurements } from "../../evidence/snp-report.ts";
 import type { Certified, Holder } from "./authorities/holder.ts";
 import { spoiled } from "./authorities/issue-certificate.ts";
 import { issueCrl } from "./authorities/issue-crl.ts";

@@ -1,5 +1,5 @@
 /** The VCEK or VLEK of a simulated platform: the key that signs its reports, and what AMD would certify of it. */
-import type { SnpProduct } from "../../verification/claims.ts";
+import type { SnpProduct } from "../../evidence/snp-tcb.ts";
 import { deriveKey } from "./authorities/derived-key.ts";
 import { type Certified, holderOf, WRONG_COMMON_NAME } from "./authorities/holder.ts";
 import { issueCertificate, validForYears } from "./authorities/issue-certificate.ts";

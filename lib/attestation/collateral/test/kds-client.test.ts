@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemRandomness } from "../../../base/randomness.ts";
+import type { SnpTcb } from "../../evidence/snp-tcb.ts";
 import { hasTestdata, readTestdata } from "../../testing/testdata.ts";
-import type { SnpTcb } from "../../verification/claims.ts";
 import type { CollateralError } from "../collateral-error.ts";
 import { type SnpPlatformKey, snpEndorsements } from "../collateral-source.ts";
 import { httpGet } from "../http-get.ts";

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { UnixMs } from "../../../base/ids.ts";
 import type { PckPlatform } from "../../endorsements/sgx-extension.ts";
-import type { IsvLevel, TcbInfo, TcbLevel } from "../../endorsements/tcb-info.ts";
-import type { TcbStatus } from "../claims.ts";
+import type { IsvLevel, TcbInfo, TcbLevel, TcbStatus } from "../../endorsements/tcb-info.ts";
 import { matchIsvLevel, matchTcbLevel } from "../tcb-level.ts";
 
 const day = (text: string): UnixMs => Date.parse(text) as UnixMs;

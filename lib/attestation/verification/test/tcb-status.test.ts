@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { TCB_STATUSES, type TcbStatus } from "../claims.ts";
+import { TCB_STATUSES, type TcbStatus } from "../../endorsements/tcb-info.ts";
 import { converge, isOutOfDate } from "../tcb-status.ts";
 
 /** What Intel's library makes of a platform and a part of it: quoting enclave, or TDX module. */

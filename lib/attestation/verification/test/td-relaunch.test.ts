@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { UnixMs } from "../../../base/ids.ts";
 import type { PckPlatform } from "../../endorsements/sgx-extension.ts";
-import type { TcbInfo, TcbLevel } from "../../endorsements/tcb-info.ts";
-import type { DcapTcb, TcbStatus } from "../claims.ts";
+import type { TcbInfo, TcbLevel, TcbStatus } from "../../endorsements/tcb-info.ts";
+import type { DcapTcb } from "../claims.ts";
 import { isRelaunchAdvised } from "../td-relaunch.ts";
 
 const DATE_MS = Date.UTC(2024, 10, 13) as UnixMs;

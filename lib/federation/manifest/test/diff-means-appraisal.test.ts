@@ -13,7 +13,8 @@ import {
   snpIdentity,
   tdxIdentity,
 } from "../../../attestation/appraisal/testing/claims-and-identities.ts";
-import { TCB_STATUSES, type VerifiedClaims } from "../../../attestation/verification/claims.ts";
+import { TCB_STATUSES } from "../../../attestation/endorsements/tcb-info.ts";
+import type { VerifiedClaims } from "../../../attestation/verification/claims.ts";
 import { toHex } from "../../../base/bytes.ts";
 import type { Comparator } from "../changes/change.ts";
 import { sgxChanges, snpChanges, tdxChanges } from "../changes/identity-changes.ts";

@@ -2,7 +2,7 @@
 import { generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import type { UnixMs } from "../../../../base/ids.ts";
-import type { SnpProduct } from "../../../verification/claims.ts";
+import type { SnpProduct } from "../../../evidence/snp-tcb.ts";
 import { type Certified, type Holder, holderOf, WRONG_COMMON_NAME } from "./holder.ts";
 import {
   authorityExtensions,

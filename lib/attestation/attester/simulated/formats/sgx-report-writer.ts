@@ -1,6 +1,7 @@
 /** Body of an SGX enclave report (Intel SDM volume 3D, REPORT; sgx_report_body_t), of enclaves and of the quoting enclave. */
+
+import type { SgxMeasurements } from "../../../evidence/sgx-report.ts";
 import { SGX_REPORT_BYTES } from "../../../evidence/sgx-report.ts";
-import type { SgxMeasurements } from "../../../verification/claims.ts";
 import { exactly, placed, uint16, uint32 } from "./byte-layout.ts";
 
 /** INIT, and 64-bit code, as every enclave of ours has them. */

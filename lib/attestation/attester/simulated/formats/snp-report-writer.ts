@@ -1,5 +1,6 @@
 /** SEV-SNP attestation reports of versions 2 to 5 (AMD 56860, ATTESTATION_REPORT). */
-import type { SnpMeasurements, SnpProduct, SnpTcb } from "../../../verification/claims.ts";
+import type { SnpMeasurements } from "../../../evidence/snp-report.ts";
+import type { SnpProduct, SnpTcb } from "../../../evidence/snp-tcb.ts";
 import { exactly, type PlacedField, placed, uint32, uint64 } from "./byte-layout.ts";
 
 /** Bit of the guest policy that lets the host debug the guest. */

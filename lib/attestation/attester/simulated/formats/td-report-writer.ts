@@ -1,7 +1,7 @@
 /** What a quote says of a trust domain: TD quote body (Intel TDX DCAP quoting library API §A.3, versions 1.0 and 1.5). */
 
+import type { TdxMeasurements } from "../../../evidence/td-report.ts";
 import { TD_REPORT_BYTES, type TdxVersion } from "../../../evidence/td-report.ts";
-import type { TdxMeasurements } from "../../../verification/claims.ts";
 import { exactly, type PlacedField, placed } from "./byte-layout.ts";
 
 /** Bit 0 of the TD attributes: the host may debug the domain. */

@@ -1,7 +1,7 @@
 /** Extensions of VCEK and VLEK certificates (AMD 57230, table of X.509 extensions). */
 import type { CertificateExtension } from "../../../../base/certificate-writer.ts";
 import { type DerValue, ia5String, integer } from "../../../../base/der-writer.ts";
-import type { SnpProduct, SnpTcb } from "../../../verification/claims.ts";
+import type { SnpProduct, SnpTcb } from "../../../evidence/snp-tcb.ts";
 import { tcbVersion } from "./snp-report-writer.ts";
 
 /** What AMD certifies of the key that signs reports. */

@@ -1,5 +1,5 @@
 /** Everything that a simulated TEE can do otherwise than an honest one, with what it does if nobody turns the knob. */
-import type { TcbStatus } from "../../../verification/claims.ts";
+import type { TcbStatus } from "../../../endorsements/tcb-info.ts";
 import type { DatedObject, DatedObjectFault } from "../../../verification/codes.ts";
 import type { CertificateKnobs } from "../authorities/issue-certificate.ts";
 

@@ -5,7 +5,7 @@
 import type { UnixMs } from "../../../../base/ids.ts";
 import type { Randomness } from "../../../../base/randomness.ts";
 import { Secret } from "../../../../base/secret.ts";
-import type { SnpProduct } from "../../../verification/claims.ts";
+import type { SnpProduct } from "../../../evidence/snp-tcb.ts";
 import { type DcapCertificates, issueAuthority } from "../authorities/dcap-authority.ts";
 import {
   createSnpAuthority,

@@ -1,9 +1,9 @@
 /** What an honest simulator emits is genuine, and says what it was told to say. */
 import { describe, expect, test } from "vitest";
 import { digestOf, type UnixMs } from "../../../../base/ids.ts";
+import { TCB_STATUSES } from "../../../endorsements/tcb-info.ts";
 import { parseQuote } from "../../../evidence/quote.ts";
 import { judge, present, TEST_NOW_MS, TEST_REPORT_DATA, testRoot } from "../../../testing/judge.ts";
-import { TCB_STATUSES } from "../../../verification/claims.ts";
 import { measureCode } from "../measure-code.ts";
 import type { PlatformChoice } from "../platform-settings.ts";
 import { simulatedAttester, simulatedEndorsements, simulatedTee } from "../simulated-attester.ts";
