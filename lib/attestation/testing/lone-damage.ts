@@ -4,12 +4,12 @@
  */
 import { parsePemChain } from "../encoding/pem.ts";
 import { parseCertificate } from "../endorsements/certificate.ts";
-import { PCK_CRL_CHAIN } from "../endorsements/certificate-profile.ts";
-import { type CrlObject, checkCrl } from "../endorsements/check-revocation.ts";
 import { parseCrl } from "../endorsements/crl.ts";
 import { type KeyedCertificate, withPublicKey } from "../endorsements/keyed-certificate.ts";
 import { parseQeIdentity } from "../endorsements/qe-identity.ts";
 import { parseTcbInfo } from "../endorsements/tcb-info.ts";
+import { PCK_CRL_CHAIN } from "../verification/chains/certificate-profile.ts";
+import { type CrlObject, checkCrl } from "../verification/chains/check-revocation.ts";
 import { checkCollateralChains } from "../verification/check-collateral-chains.ts";
 import { checkSignedDocument, type SignedDocument } from "../verification/check-signed-document.ts";
 import { Checklist } from "../verification/checklist.ts";

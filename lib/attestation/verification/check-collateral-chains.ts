@@ -2,16 +2,16 @@
 import { equalBytes } from "../../base/bytes.ts";
 import type { UnixMs } from "../../base/ids.ts";
 import type { Certificate } from "../endorsements/certificate.ts";
-import { checkChain, checkIssued, readChain } from "../endorsements/certificate-chain.ts";
+import type { Crl } from "../endorsements/crl.ts";
+import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
+import { type KeyedCertificate, withPublicKey } from "../endorsements/keyed-certificate.ts";
+import { checkChain, checkIssued, readChain } from "./chains/certificate-chain.ts";
 import {
   type CertificateProfile,
   PCK_CRL_CHAIN,
   TCB_SIGNING_CHAIN,
-} from "../endorsements/certificate-profile.ts";
-import { checkNotRevoked } from "../endorsements/check-revocation.ts";
-import type { Crl } from "../endorsements/crl.ts";
-import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
-import { type KeyedCertificate, withPublicKey } from "../endorsements/keyed-certificate.ts";
+} from "./chains/certificate-profile.ts";
+import { checkNotRevoked } from "./chains/check-revocation.ts";
 import type { Checklist } from "./checklist.ts";
 
 /** A certificate and the part it plays. */

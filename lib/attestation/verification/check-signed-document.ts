@@ -1,7 +1,7 @@
 /** Whether Intel signed TCB info or QE identity, and whether it is current. */
 import type { UnixMs } from "../../base/ids.ts";
-import { checkDates, type Validity } from "../endorsements/check-dates.ts";
 import type { KeyedCertificate } from "../endorsements/keyed-certificate.ts";
+import { checkDates, type Validity } from "./chains/check-dates.ts";
 import type { Checklist } from "./checklist.ts";
 import { verifyRaw } from "./raw-signature.ts";
 import { readOrNote } from "./read-or-note.ts";

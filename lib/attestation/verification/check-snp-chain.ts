@@ -1,16 +1,19 @@
 /** AMD's chain above a VCEK or VLEK, as one of the product that its root is for, and what the root revoked. */
 import type { UnixMs } from "../../base/ids.ts";
 import { type Certificate, parseCertificate } from "../endorsements/certificate.ts";
-import { checkChain } from "../endorsements/certificate-chain.ts";
-import { type ChainProfile, snpChain } from "../endorsements/certificate-profile.ts";
-import type { Validity } from "../endorsements/check-dates.ts";
-import { checkCrl, checkNotRevoked } from "../endorsements/check-revocation.ts";
 import { type Crl, parseCrl } from "../endorsements/crl.ts";
 import type { SnpEndorsements } from "../endorsements/snp-endorsements.ts";
 import { productOf, type SnpSigner } from "../endorsements/vcek.ts";
-import { EvidenceError } from "../evidence-error.ts";
+import { checkChain } from "./chains/certificate-chain.ts";
+import { type ChainProfile, snpChain } from "./chains/certificate-profile.ts";
+import type { Validity } from "./chains/check-dates.ts";
+import { checkCrl, checkNotRevoked } from "./chains/check-revocation.ts";
 import type { Checklist } from "./checklist.ts";
 import type { CertificatePart, DatedObject } from "./codes.ts";
+import { readOrNote } from "./read-or-note.ts";
+
+/** What is wanted of whatever cannot be read. */
+const AS_SPECIFIED = "as AMD specifies it";
 
 /** Certificates by their place; nothing in them is verified. */
 export type SnpChain = {
@@ -32,8 +35,9 @@ export function readSnpChain(checklist: Checklist, given: SnpEndorsements): SnpC
   // Copies: what is kept after verification must not change with the caller's buffers.
   const all = [given.leaf, ...given.chain].map((der) => new Uint8Array(der));
   const [leaf, ask, ark] =
-    readOr(checklist, "chain-malformed", "AMD chain: readable", () => all.map(parseCertificate)) ??
-    [];
+    readOrNote(checklist, "chain-malformed", "AMD chain: readable", AS_SPECIFIED, () =>
+      all.map(parseCertificate),
+    ) ?? [];
   if (leaf === undefined || ask === undefined || ark === undefined) return undefined;
   return { leaf, ask, ark };
 }
@@ -101,7 +105,9 @@ function checkRevocation(
   profile: ChainProfile,
   nowMs: UnixMs,
 ): Crl | undefined {
-  const crl = readOr(checklist, "ark-crl-malformed", "ARK CRL: readable", () => parseCrl(crlDer));
+  const crl = readOrNote(checklist, "ark-crl-malformed", "ARK CRL: readable", AS_SPECIFIED, () =>
+    parseCrl(crlDer),
+  );
   const [, askProfile, arkProfile] = profile;
   if (crl === undefined || askProfile === undefined || arkProfile === undefined) return undefined;
   // A list that does not hold could also revoke what nobody revoked: its entries say nothing.
@@ -109,23 +115,4 @@ function checkRevocation(
   checkNotRevoked(checklist, ask, askProfile, crl);
   checkNotRevoked(checklist, ark, arkProfile, crl);
   return crl;
-}
-
-/** Reads something of a peer's; notes what makes it unreadable instead of throwing. */
-export function readOr<Value>(
-  checklist: Checklist,
-  code: "chain-malformed" | "vcek-wrong-profile" | "ark-crl-malformed",
-  claim: string,
-  read: () => Value,
-): Value | undefined {
-  let value: Value | undefined;
-  let fault = "";
-  try {
-    value = read();
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    fault = error.message;
-  }
-  checklist.note(value !== undefined, code, claim, fault, "as AMD specifies it");
-  return value;
 }

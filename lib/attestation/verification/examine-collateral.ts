@@ -1,14 +1,14 @@
 /** Looks through a set of DCAP endorsements and notes whatever is wrong with them. */
 import type { UnixMs } from "../../base/ids.ts";
-import { datesOf } from "../endorsements/certificate-chain.ts";
-import { type CertificateProfile, PCK_CRL_CHAIN } from "../endorsements/certificate-profile.ts";
-import type { Validity } from "../endorsements/check-dates.ts";
-import { type CrlObject, checkCrl } from "../endorsements/check-revocation.ts";
 import { type Crl, parseCrl } from "../endorsements/crl.ts";
 import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
 import type { KeyedCertificate } from "../endorsements/keyed-certificate.ts";
 import { parseQeIdentity, type QeIdentity } from "../endorsements/qe-identity.ts";
 import { parseTcbInfo, type TcbInfo } from "../endorsements/tcb-info.ts";
+import { datesOf } from "./chains/certificate-chain.ts";
+import { type CertificateProfile, PCK_CRL_CHAIN } from "./chains/certificate-profile.ts";
+import type { Validity } from "./chains/check-dates.ts";
+import { type CrlObject, checkCrl } from "./chains/check-revocation.ts";
 import { checkCollateralChains } from "./check-collateral-chains.ts";
 import { checkSignedDocument, validityOf } from "./check-signed-document.ts";
 import type { Checklist } from "./checklist.ts";

@@ -1,8 +1,8 @@
 /** Where the PCK chain of a quote is found. */
 import { parsePemChain } from "../encoding/pem.ts";
 import { type Certificate, parseCertificate } from "../endorsements/certificate.ts";
-import { PCK_CHAIN } from "../endorsements/certificate-profile.ts";
 import type { Certification } from "../evidence/quote.ts";
+import { PCK_CHAIN } from "./chains/certificate-profile.ts";
 import type { Checklist } from "./checklist.ts";
 import { readOrNote } from "./read-or-note.ts";
 

@@ -1,11 +1,11 @@
 /** Whether a DCAP quote is genuine: made by Intel's quoting enclave on a platform that Intel certified and grades. */
 import type { UnixMs } from "../../base/ids.ts";
-import { checkDates } from "../endorsements/check-dates.ts";
 import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
 import type { PckPlatform } from "../endorsements/sgx-extension.ts";
 import type { Quote } from "../evidence/quote.ts";
 import { isDebugEnclave } from "../evidence/sgx-report.ts";
 import { isDebugTd } from "../evidence/td-report.ts";
+import { checkDates } from "./chains/check-dates.ts";
 import { Checklist } from "./checklist.ts";
 import type { DcapPlatform, SgxClaims, TdxClaims, Verification } from "./claims.ts";
 import { examineCollateral } from "./examine-collateral.ts";

@@ -7,9 +7,10 @@ import { type Digest, digestOf, type UnixMs } from "../../base/ids.ts";
 import { type Certificate, parseCertificate } from "../endorsements/certificate.ts";
 import type { SnpEndorsements } from "../endorsements/snp-endorsements.ts";
 import { readSnpSigner, type SnpSigner } from "../endorsements/vcek.ts";
-import { checkSnpChain, type DatedEndorsement, readOr, readSnpChain } from "./check-snp-chain.ts";
+import { checkSnpChain, type DatedEndorsement, readSnpChain } from "./check-snp-chain.ts";
 import { type Check, Checklist } from "./checklist.ts";
 import type { VerificationCode } from "./codes.ts";
+import { readOrNote } from "./read-or-note.ts";
 
 /** Endorsements that hold. */
 export type VerifiedSnpEndorsements = {
@@ -70,7 +71,8 @@ export function examineSnpEndorsements(
     () => `${ark.commonName ?? "a root"} with another key`,
     `one of ${anchors.length} trusted roots`,
   );
-  const signer = readOr(checklist, "vcek-wrong-profile", "leaf: AMD's extensions", () =>
+  const claim = "leaf: AMD's extensions";
+  const signer = readOrNote(checklist, "vcek-wrong-profile", claim, "as AMD specifies them", () =>
     readSnpSigner(leaf),
   );
   const dated = checkSnpChain(checklist, chain, signer, given.crl, nowMs);

@@ -1,9 +1,9 @@
 /** Whether an SNP report is genuine: signed by a key that AMD vouches for, and in agreement with what AMD certified. */
 import type { UnixMs } from "../../base/ids.ts";
-import { checkDates } from "../endorsements/check-dates.ts";
 import type { SnpEndorsements } from "../endorsements/snp-endorsements.ts";
 import type { SnpReport } from "../evidence/snp-report.ts";
 import { readTcb } from "../evidence/snp-tcb.ts";
+import { checkDates } from "./chains/check-dates.ts";
 import { checkSnpReport } from "./check-snp-report.ts";
 import { Checklist } from "./checklist.ts";
 import type { SnpClaims, SnpPlatform, Verification } from "./claims.ts";

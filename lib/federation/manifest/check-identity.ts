@@ -16,8 +16,8 @@ import {
 } from "../../attestation/trust-anchors/vendor-anchors.ts";
 import { fromHex } from "../../base/bytes.ts";
 import { canonicalJson } from "../../base/canonical-json.ts";
-import type { Sound } from "./inspect-manifest.ts";
 import { type ManifestProblem, type Path, problem } from "./problems.ts";
+import type { Sound } from "./sound.ts";
 
 /**
  * Whether an identity can be met, says what it means, and is fit for production.

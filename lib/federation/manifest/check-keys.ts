@@ -2,9 +2,9 @@ import { createPublicKey } from "node:crypto";
 import { isAnything } from "../../attestation/appraisal/anything.ts";
 import { fromBase64 } from "../../base/base64.ts";
 import { KeyError, parsePublicKey } from "../../base/keys.ts";
-import type { Sound } from "./inspect-manifest.ts";
 import type { NamedKey } from "./manifest.ts";
 import { type ManifestProblem, type Path, problem } from "./problems.ts";
+import type { Sound } from "./sound.ts";
 
 type PlacedKey = { readonly path: Path; readonly key: NamedKey };
 

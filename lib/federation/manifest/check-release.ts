@@ -1,8 +1,8 @@
 import { isAnything } from "../../attestation/appraisal/anything.ts";
 import { canonicalJson } from "../../base/canonical-json.ts";
-import type { Sound } from "./inspect-manifest.ts";
 import type { MetricReader } from "./manifest.ts";
 import { type ManifestProblem, type Path, problem } from "./problems.ts";
+import type { Sound } from "./sound.ts";
 
 /** Models can leave at all, and towards parties that exist. */
 export const checkRelease = (sound: Sound): readonly ManifestProblem[] => [

@@ -1,5 +1,4 @@
 import { checkIdentity } from "./check-identity.ts";
-import type { Sound } from "./inspect-manifest.ts";
 import {
   isEnclave,
   type OnPremMember,
@@ -7,6 +6,7 @@ import {
   type OrganizationRole,
 } from "./manifest.ts";
 import { type ManifestProblem, type Path, problem } from "./problems.ts";
+import type { Sound } from "./sound.ts";
 
 const ROLES = ["reducer", ...ORGANIZATION_ROLES] as const;
 

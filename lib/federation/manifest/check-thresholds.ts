@@ -1,5 +1,5 @@
-import type { Sound } from "./inspect-manifest.ts";
 import { type ManifestProblem, problem } from "./problems.ts";
+import type { Sound } from "./sound.ts";
 
 /** What must be counted together can be reached, and the manifest says rightly whether it replaces another. */
 export const checkThresholds = (sound: Sound): readonly ManifestProblem[] => [

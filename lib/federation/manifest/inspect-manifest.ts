@@ -6,22 +6,13 @@ import { checkThresholds } from "./check-thresholds.ts";
 import { MAX_ACCEPTED, type Manifest } from "./manifest.ts";
 import { manifestSchema } from "./manifest-schema.ts";
 import { type ManifestProblem, type Path, problem, shapeFaults, valueAt } from "./problems.ts";
+import type { Sound } from "./sound.ts";
 
+/** What was found, good or bad. */
 export type Inspection = {
   /** Present exactly if there is no problem. */
   readonly manifest?: Manifest;
   readonly problems: readonly ManifestProblem[];
-};
-
-/**
- * What a check is given: a manifest of which only sound parts may be looked at.
- */
-export type Sound = {
-  readonly manifest: Manifest;
-  /** Neither the value there, nor one within it, nor one around it has a fault of shape. */
-  readonly isSound: (...path: Path) => boolean;
-  /** Of the list there, sound or not; 0 if there is none. No more than may be, so that a hostile list costs little. */
-  readonly lengthAt: (...path: Path) => number;
 };
 
 /** @param value  parsed JSON, `kind` and `version` included */

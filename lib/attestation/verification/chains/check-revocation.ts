@@ -1,13 +1,13 @@
 /** Whether revocation lists count, and what they revoke. */
-import { equalBytes } from "../../base/bytes.ts";
-import type { UnixMs } from "../../base/ids.ts";
-import type { Checklist } from "../verification/checklist.ts";
-import type { Certificate } from "./certificate.ts";
+import { equalBytes } from "../../../base/bytes.ts";
+import type { UnixMs } from "../../../base/ids.ts";
+import type { Certificate } from "../../endorsements/certificate.ts";
+import { type Crl, serialKey } from "../../endorsements/crl.ts";
+import { verifySignature } from "../../endorsements/signature-algorithm.ts";
+import type { Checklist } from "../checklist.ts";
 import type { Issuer } from "./certificate-chain.ts";
 import type { CertificateProfile } from "./certificate-profile.ts";
 import { checkDates } from "./check-dates.ts";
-import { type Crl, serialKey } from "./crl.ts";
-import { verifySignature } from "./signature-algorithm.ts";
 
 /** Lists that are dated objects. */
 export type CrlObject = "root-crl" | "pck-crl" | "ark-crl";

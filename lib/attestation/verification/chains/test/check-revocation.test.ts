@@ -7,8 +7,8 @@ import {
   NOW,
   named,
   pckChain,
-} from "../../testing/intel-chain.ts";
-import { Checklist } from "../../verification/checklist.ts";
+} from "../../../testing/intel-chain.ts";
+import { Checklist } from "../../checklist.ts";
 import type { CertificateProfile } from "../certificate-profile.ts";
 import { PCK_CHAIN } from "../certificate-profile.ts";
 import { checkCrl, checkNotRevoked } from "../check-revocation.ts";

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { certificatePem } from "../../../base/certificate.ts";
-import { crlDistributionPoint } from "../../../base/certificate-extensions.ts";
-import type { UnixMs } from "../../../base/ids.ts";
+import { certificatePem } from "../../../../base/certificate.ts";
+import { crlDistributionPoint } from "../../../../base/certificate-extensions.ts";
+import type { UnixMs } from "../../../../base/ids.ts";
+import type { Certificate } from "../../../endorsements/certificate.ts";
+import { readPublicKey } from "../../../endorsements/signature-algorithm.ts";
 import {
   at,
   type Deviations,
@@ -12,9 +14,8 @@ import {
   named,
   pckChain,
   tcbSigningChain,
-} from "../../testing/intel-chain.ts";
-import { Checklist } from "../../verification/checklist.ts";
-import type { Certificate } from "../certificate.ts";
+} from "../../../testing/intel-chain.ts";
+import { Checklist } from "../../checklist.ts";
 import { checkChain, checkIssuer, readChain } from "../certificate-chain.ts";
 import {
   type ChainProfile,
@@ -22,7 +23,6 @@ import {
   PCK_CRL_CHAIN,
   TCB_SIGNING_CHAIN,
 } from "../certificate-profile.ts";
-import { readPublicKey } from "../signature-algorithm.ts";
 
 function refusalsOf(
   chain: readonly Certificate[],

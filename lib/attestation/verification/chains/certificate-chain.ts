@@ -1,15 +1,15 @@
 /** Whether certificates form a vendor's chain. Nothing stops at the first fault: every reason is noted. */
 import type { KeyObject } from "node:crypto";
-import { equalBytes } from "../../base/bytes.ts";
-import type { UnixMs } from "../../base/ids.ts";
-import { parsePemChain } from "../encoding/pem.ts";
-import { EvidenceError } from "../evidence-error.ts";
-import type { Checklist } from "../verification/checklist.ts";
-import { type Certificate, parseCertificate } from "./certificate.ts";
+import { equalBytes } from "../../../base/bytes.ts";
+import type { UnixMs } from "../../../base/ids.ts";
+import { parsePemChain } from "../../encoding/pem.ts";
+import { type Certificate, parseCertificate } from "../../endorsements/certificate.ts";
+import { OID } from "../../endorsements/extensions.ts";
+import { verifySignature } from "../../endorsements/signature-algorithm.ts";
+import type { Checklist } from "../checklist.ts";
+import { readOrNote } from "../read-or-note.ts";
 import type { CertificateProfile, ChainProfile } from "./certificate-profile.ts";
 import { checkDates, type Validity } from "./check-dates.ts";
-import { OID } from "./extensions.ts";
-import { verifySignature } from "./signature-algorithm.ts";
 
 /**
  * Reads a chain of exactly the profile's length; notes "chain-malformed" or "chain-length".
@@ -23,16 +23,10 @@ export function readChain(
   profile: ChainProfile,
   title: string,
 ): readonly Certificate[] | undefined {
-  let chain: readonly Certificate[] | undefined;
-  let fault = "";
-  try {
-    chain = parsePemChain(pem).map(parseCertificate);
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    fault = error.message;
-  }
   const claim = `${title}: readable certificates`;
-  checklist.note(chain !== undefined, "chain-malformed", claim, fault, "canonical PEM of DER");
+  const chain = readOrNote(checklist, "chain-malformed", claim, "canonical PEM of DER", () =>
+    parsePemChain(pem).map(parseCertificate),
+  );
   if (chain === undefined) return undefined;
   const wanted = profile.map(({ title: each }) => each).join(", ");
   const isWhole = checklist.note(

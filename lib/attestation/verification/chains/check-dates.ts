@@ -1,7 +1,7 @@
 /** Whether now is within the dates of something that a vendor signed. */
-import type { UnixMs } from "../../base/ids.ts";
-import type { Checklist } from "../verification/checklist.ts";
-import type { CertificatePart, DatedObject } from "../verification/codes.ts";
+import type { UnixMs } from "../../../base/ids.ts";
+import type { Checklist } from "../checklist.ts";
+import type { CertificatePart, DatedObject } from "../codes.ts";
 
 /** Both ends are included, to the millisecond: the second that an end begins is not. */
 export type Validity = { readonly fromMs: UnixMs; readonly toMs: UnixMs };

@@ -1,9 +1,10 @@
 /** What each certificate of a vendor's chain must look like. Roles come from here, never from where a key happens to be. */
-import type { SnpProduct } from "../evidence/snp-tcb.ts";
-import type { CertificatePart } from "../verification/codes.ts";
-import type { KeyUsage } from "./extensions.ts";
-import type { PublicKeyKind } from "./public-key.ts";
-import type { SignatureAlgorithm } from "./signature-algorithm.ts";
+
+import type { KeyUsage } from "../../endorsements/extensions.ts";
+import type { PublicKeyKind } from "../../endorsements/public-key.ts";
+import type { SignatureAlgorithm } from "../../endorsements/signature-algorithm.ts";
+import type { SnpProduct } from "../../evidence/snp-tcb.ts";
+import type { CertificatePart } from "../codes.ts";
 
 export type CertificateProfile = {
   readonly part: CertificatePart;
