@@ -41,6 +41,12 @@ export const paint = (stream: OutputStream, style: Style, text: string): string 
 
 export const writeLine = (stream: OutputStream, text: string): void => stream.write(`${text}\n`);
 
-/** Exactly one line of JSON: what a script reads. */
+/** Control characters that JSON lets stand as they are; some terminals obey them. */
+const C1_CONTROLS = /[\u007f-\u009f]/g;
+
+/** Exactly one line of JSON: what a script reads. Whatever strangers wrote into it, a terminal shows and does not obey. */
 export const writeJson = (stream: OutputStream, value: unknown): void =>
-  stream.write(`${JSON.stringify(value)}\n`);
+  stream.write(`${JSON.stringify(value).replace(C1_CONTROLS, escapedControl)}\n`);
+
+const escapedControl = (control: string): string =>
+  `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;

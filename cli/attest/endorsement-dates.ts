@@ -21,6 +21,7 @@ import type { DcapCollateral } from "../../lib/attestation/endorsements/dcap-col
 import { parseQeIdentity } from "../../lib/attestation/endorsements/qe-identity.ts";
 import { parseTcbInfo } from "../../lib/attestation/endorsements/tcb-info.ts";
 import type { UnixMs } from "../../lib/base/ids.ts";
+import { printable } from "../../lib/base/refusal.ts";
 
 export type DatedObject = {
   /** "TCB info", or the common name of a certificate. */
@@ -101,7 +102,7 @@ function crlDates(object: string, der: Uint8Array): DatedObject {
 }
 
 const certificateDates = ({ commonName, notBeforeMs, notAfterMs }: Certificate): DatedObject => ({
-  object: commonName ?? "a certificate without a name",
+  object: printable(commonName ?? "a certificate without a name"),
   fromMs: notBeforeMs,
   untilMs: notAfterMs,
 });

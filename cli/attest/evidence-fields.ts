@@ -5,6 +5,7 @@ import type { SnpReport } from "../../lib/attestation/evidence/snp-report.ts";
 import { productOfReport } from "../../lib/attestation/evidence/snp-tcb.ts";
 import { toHex } from "../../lib/base/bytes.ts";
 import { digestOf } from "../../lib/base/ids.ts";
+import { printable } from "../../lib/base/refusal.ts";
 import { formatInstant } from "../rendering/units.ts";
 import type { EvidenceFile } from "./evidence-file.ts";
 import { type Field, isZero, sgxFields, snpFields, tdxFields } from "./measurement-fields.ts";
@@ -64,11 +65,11 @@ function raTlsFields({ certificate, evidence, found }: RaTlsCertificate): Field[
   return [
     ["evidence", `RA-TLS certificate${quoted}`],
     ["carries", found.join(", ") || "no evidence"],
-    ["subject", commonName],
+    ["subject", commonName && printable(commonName)],
     ["dates", `${formatInstant(notBeforeMs)} to ${formatInstant(notAfterMs)}`],
     ["key", `${publicKeyKind}, SHA-256 ${digestOf(publicKeyDer)}`],
     ["nonce", claims?.nonce && toHex(claims.nonce)],
-    ["other claims", others.join(", ")],
+    ["other claims", printable(others.join(", "))],
     ...(isRead ? quoteFields(evidence.quote) : []),
   ];
 }

@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { KNOBS } from "../../lib/attestation/attester/simulated/knobs/knobs.ts";
+import { GOOD_PLANS, issue, named } from "../../lib/attestation/testing/intel-chain.ts";
 import { runCommand } from "../testing/captured-output.ts";
+
+/** Anything but line ends that a terminal might obey. */
+const CONTROL = /[^\P{Cc}\n]/u;
 
 let directory: string;
 const at = (name: string): string => path.join(directory, name);
@@ -62,6 +66,21 @@ describe("show", () => {
     expect(later.stdout.match(/ ended$/gm)).toHaveLength(7);
     const earlier = await attest("show", at("sgx/collateral.json"), "--now", "2020-01-01");
     expect(earlier.stdout.match(/ not yet$/gm)).toHaveLength(7);
+  });
+
+  test("a stranger's certificate gives a terminal no commands", async () => {
+    // Clears the screen, then says what only a verdict says.
+    const name = "\u001b[2J\u009b2J\u007f\nGenuine, and accepted by the default policy.";
+    const { der } = issue({ ...GOOD_PLANS.root, subject: named(name), issuer: named(name) });
+    await writeFile(at("commands.der"), der);
+    for (const args of [["show"], ["show", "--json"], ["verify"], ["verify", "--json"]]) {
+      const { stdout, stderr } = await attest(...args, at("commands.der"));
+      expect(stdout + stderr).not.toMatch(CONTROL);
+      expect(stdout).not.toMatch(/^Genuine/m);
+    }
+    await writeFile(at("commands.json"), '{"\u009b2J\u007f":1}');
+    const { status, stderr } = await attest("show", at("commands.json"));
+    expect([status, stderr]).toEqual([1, expect.not.stringMatching(CONTROL)]);
   });
 
   test("a file that is neither is unreadable", async () => {

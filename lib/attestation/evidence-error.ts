@@ -1,5 +1,5 @@
 /** What cannot be read at all: evidence or endorsements that are not in their format. */
-import { CodedError } from "../base/refusal.ts";
+import { CodedError, printable } from "../base/refusal.ts";
 
 /** One code for each kind of object; the message says what is wrong with it and where. */
 export type EvidenceErrorCode =
@@ -18,4 +18,9 @@ export type EvidenceErrorCode =
   | "too-large";
 
 /** Thrown by parsers only; what reads well but does not hold is a refusal. */
-export class EvidenceError extends CodedError<EvidenceErrorCode> {}
+export class EvidenceError extends CodedError<EvidenceErrorCode> {
+  /** @param message  may quote a stranger's bytes: shown cut and without control characters */
+  constructor(code: EvidenceErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(code, printable(message), options);
+  }
+}

@@ -23,10 +23,11 @@ export function refusal<Code extends string>(
 
 /** Text that is safe in a log line or terminal: no control characters, at most 256 characters. */
 export function printable(text: string): string {
-  const clean = text.replace(/[\p{C}\u2028\u2029]/gu, "�");
-  return clean.length <= MAX_REFUSAL_TEXT_LENGTH
-    ? clean
-    : `${clean.slice(0, MAX_REFUSAL_TEXT_LENGTH - 1)}…`;
+  const isLong = text.length > MAX_REFUSAL_TEXT_LENGTH;
+  // Cut first: what a peer sent may have megabytes.
+  const start = isLong ? text.slice(0, MAX_REFUSAL_TEXT_LENGTH - 1) : text;
+  const clean = start.replace(/[\p{C}\u2028\u2029]/gu, "�");
+  return isLong ? `${clean}…` : clean;
 }
 
 /** "code: seen X, wanted Y; …" for people. */
