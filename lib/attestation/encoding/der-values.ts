@@ -52,11 +52,15 @@ export function timeMs(content: Uint8Array, kind: "utc" | "generalized"): number
   return Number.isNaN(ms) || new Date(ms).toISOString() !== iso ? undefined : ms;
 }
 
+/** Longest list of named bits that is read, content bytes; keyUsage has at most 3. */
+const MAX_NAMED_BITS_BYTES = 16;
+
 /**
- * Indices of the bits that are set in a BIT STRING of named bits; undefined if unused bits are not zero. X.690 §11.2.2
- * wants trailing zero bits left out, but AMD writes them into the keyUsage of its authorities.
+ * Indices of the bits that are set in a BIT STRING of named bits; undefined if unused bits are not zero, or past 16
+ * bytes. X.690 §11.2.2 wants trailing zero bits left out, but AMD writes them into the keyUsage of its authorities.
  */
 export function namedBits(content: Uint8Array): readonly number[] | undefined {
+  if (content.byteLength > MAX_NAMED_BITS_BYTES) return undefined;
   const [unused, ...bytes] = content;
   const last = bytes[bytes.length - 1] ?? 0;
   if (unused === undefined || unused > (bytes.length === 0 ? 0 : 7)) return undefined;

@@ -66,13 +66,17 @@ const MIN_RSA_BITS = 2048;
 /** Verification with larger ones is slow, and the key is the peer's. */
 const MAX_RSA_BITS = 8192;
 
+/** More than a modulus and an exponent of that size; OpenSSL takes long to read and to describe larger ones. */
+const MAX_KEY_BYTES = 4096;
+
 /**
- * Whether the signature is by that key; false also for a key that is unreadable, of another kind than the algorithm's,
- * or an RSA key outside 2048 to 8192 bits.
+ * Whether the signature is by that key; false also for a key that is unreadable, past 4096 bytes, of another kind than
+ * the algorithm's, or an RSA key outside 2048 to 8192 bits.
  *
  * @param issuerKey  SubjectPublicKeyInfo, or what was read from one: reading takes longer than verifying
  */
 export function verifySignature(signed: Signed, issuerKey: Uint8Array | KeyObject): boolean {
+  if (issuerKey instanceof Uint8Array && issuerKey.byteLength > MAX_KEY_BYTES) return false;
   try {
     const key = issuerKey instanceof Uint8Array ? readPublicKey(issuerKey) : issuerKey;
     return verifyWith(key, signed);

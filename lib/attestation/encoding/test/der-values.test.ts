@@ -97,6 +97,7 @@ test.each([
   ["eight unused bits", "08ff"],
   ["an unused bit that is set", "0107"],
   ["all unused bits set", "07ff"],
+  ["more bytes than any key has uses", "00".repeat(17)],
 ])("named bits of %s are refused", (_, content) => {
   expect(namedBits(hex(content))).toBeUndefined();
 });

@@ -126,6 +126,16 @@ describe("RSA", () => {
     expect(holds("rsa-sha256", signature, spki(smallRsa.publicKey))).toBe(false);
   });
 
+  test("a key of more bytes than any modulus needs is none", () => {
+    const signature = new Uint8Array(sign("sha256", DATA, rsa.privateKey));
+    const stuffed = (sizeBytes: number) => {
+      const bits = key.subarray(4 + 15 + 4);
+      return tlv(0x30, key.subarray(4, 4 + 15), tlv(0x03, bits, new Uint8Array(sizeBytes)));
+    };
+    expect(holds("rsa-sha256", signature, stuffed(3000))).toBe(true);
+    expect(holds("rsa-sha256", signature, stuffed(4000))).toBe(false);
+  });
+
   test("a key that may sign with PSS only does not verify PKCS #1", () => {
     const pssKey = asPssKey(key);
     expect(
