@@ -4,7 +4,7 @@ import type { SnpMeasurements } from "../evidence/snp-report.ts";
 import type { SnpClaims } from "../verification/claims.ts";
 import { isAnything } from "./anything.ts";
 import type { AppraisalCode, WarningCode } from "./codes.ts";
-import type { SnpIdentity, SnpMeasurement } from "./identity.ts";
+import type { SnpIdentity, SnpMeasurement, SnpPlatformId } from "./identity.ts";
 import { bitRefusals, numberBytes, SNP_POLICY_HAZARDS } from "./masked-bits.ts";
 import { appraiseSnpTcb, type TcbVerdict } from "./tcb-policy.ts";
 import { atLeast, exactly } from "./wanted-values.ts";
@@ -61,9 +61,11 @@ function appraiseCircumstances(
   if (!isAnything(wanted.revocation) && !platform.revocationChecked) {
     refusals.push(refusal("revocation-not-checked", "no revocation list", "a list by the ARK"));
   }
-  // A masked chip id, or one under a VLEK, is zero and so never one that is listed.
+  // A masked chip id, or one under a VLEK, is zero: it names no chip, even to a list that has zeros on it.
   const chip = toHex(platform.chipId);
-  if (!isAnything(wanted.platforms) && !wanted.platforms.some(({ id }) => id === chip)) {
+  const isNamed = platform.chipId.some((byte) => byte !== 0);
+  const isListed = ({ id }: SnpPlatformId): boolean => isNamed && id === chip;
+  if (!isAnything(wanted.platforms) && !wanted.platforms.some(isListed)) {
     const count = `one of ${wanted.platforms.length} listed`;
     refusals.push(refusal("platform-not-listed", `chip ${chip}`, count));
   }

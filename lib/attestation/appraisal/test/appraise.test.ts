@@ -258,6 +258,12 @@ test.each<[string, VerifiedClaims, EnclaveIdentity, string]>([
   ],
   ["another chip", chip({ chipId: others(64) }), snpIdentity, "platform-not-listed"],
   ["a masked chip", chip({ chipId: new Uint8Array(64) }), snpIdentity, "platform-not-listed"],
+  [
+    "a masked chip where somebody lists zeros",
+    chip({ chipId: new Uint8Array(64) }),
+    { ...snpIdentity, platforms: [{ kind: "chip", id: "00".repeat(64) }] },
+    "platform-not-listed",
+  ],
 ])("refuses %s, for that reason alone", (_what, claims, identity, code) => {
   const result = appraise(claims, [identity], context);
   const codes = result.kind === "refused" ? result.refusals.map((each) => each.code) : [];
