@@ -39,15 +39,28 @@ export function readPublicKeyKind(parent: DerReader, info: DerElement): PublicKe
       if (parameters?.tag !== TAG.null || parameters.content.byteLength > 0) {
         throw reader.error("RSA wants NULL for parameters");
       }
+      checkRsaKey(reader, key);
       return "rsa";
     case RSA_PSS:
       if (parameters === undefined || !PSS_SHA384_PARAMETERS.includes(toHex(parameters.encoded))) {
         throw reader.error("PSS with other parameters than SHA-384's");
       }
+      checkRsaKey(reader, key);
       return "rsa-pss";
     default:
       return "unknown";
   }
+}
+
+/** RSAPublicKey (RFC 8017 §A.1.1): OpenSSL takes other spellings, and whatever follows. */
+function checkRsaKey(parent: DerReader, key: Uint8Array): void {
+  const whole = parent.inside(key, "RSA key");
+  const numbers = whole.sequence("RSA key");
+  whole.end();
+  for (const name of ["modulus", "exponent"]) {
+    if ((numbers.integer(name)[0] ?? 0) >= 0x80) throw numbers.error(`${name}: negative`);
+  }
+  numbers.end();
 }
 
 function ecKind(

@@ -157,6 +157,31 @@ test.each<[string, string, Partial<RawCertificate>]>([
     { publicKey: hex("3014300b06092a864886f70d0101010305003002020100") },
   ],
   [
+    "an RSA key with something after it",
+    "public key, RSA key: something follows",
+    { publicKey: rsaKey(hex("3006 020101 020103 0500")) },
+  ],
+  [
+    "an RSA key with a third number",
+    "public key, RSA key, RSA key: something follows",
+    { publicKey: rsaKey(hex("3009 020101 020103 020100")) },
+  ],
+  [
+    "an RSA key with a padded modulus",
+    "RSA key: modulus: not minimal",
+    { publicKey: rsaKey(hex("3007 02020001 020103")) },
+  ],
+  [
+    "an RSA key with a negative modulus",
+    "RSA key: modulus: negative",
+    { publicKey: rsaKey(hex("3006 0201ff 020103")) },
+  ],
+  [
+    "an RSA key without an exponent",
+    "RSA key: exponent: nothing where tag 02 belongs",
+    { publicKey: rsaKey(hex("3003 020101")) },
+  ],
+  [
     "a PSS key of SHA-1",
     "public key: PSS with other parameters than SHA-384's",
     { publicKey: hex("3016300d06092a864886f70d01010a30000305003002020100") },
@@ -432,6 +457,12 @@ function shortened(): Uint8Array {
 function explicitCurve(): Uint8Array {
   const algorithm = tlv(SEQUENCE, hex("06072a8648ce3d0201"), hex("3003020101"));
   return tlv(SEQUENCE, algorithm, RAW_PUBLIC_KEY.slice(23));
+}
+
+/** SubjectPublicKeyInfo of RSA. @param key  what stands where RSAPublicKey belongs */
+function rsaKey(key: Uint8Array): Uint8Array {
+  const algorithm = hex("300d06092a864886f70d0101010500");
+  return tlv(SEQUENCE, algorithm, tlv(0x03, hex("00"), key));
 }
 
 function unknownExtension(value: string): Uint8Array {
