@@ -6,6 +6,7 @@ import type { Verification } from "../lib/attestation/verification/claims.ts";
 import { realCases, simulatedCases } from "./attest-cases.ts";
 import { type Figures, median, quantile, type Report } from "./figures.ts";
 
+/** What the command line chose. */
 export type AttestBenchOptions = {
   /** Counted verifications of each case in each way. */
   readonly runs: number;

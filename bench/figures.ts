@@ -1,6 +1,7 @@
 /** Figures as benches report them: medians of several runs, with the conditions under which they were taken. */
 import { cpus } from "node:os";
 
+/** Measured values by name, with the unit at the end of the name. */
 export type Figures = { readonly [name: string]: number | string | boolean | null };
 
 /** The same quantities of several cases, by the name of a case; every row has the same figures. */
@@ -24,4 +25,5 @@ export function quantile(samples: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN;
 }
 
+/** The middle of the samples; needs one at least. */
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5);

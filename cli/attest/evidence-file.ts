@@ -14,6 +14,7 @@ import { fromBase64 } from "../../lib/base/base64.ts";
 import { fromHex } from "../../lib/base/bytes.ts";
 import { isText, pemBlocksOf } from "./text-or-bytes.ts";
 
+/** Evidence of whatever kind, read and not verified. */
 export type EvidenceFile =
   | { readonly kind: "quote"; readonly quote: Quote }
   | { readonly kind: "snp-report"; readonly report: SnpReport }

@@ -5,6 +5,7 @@ import { type EvidenceSummary, quoteOf, summaryOf } from "./evidence-summary.ts"
 import { jsonRecord } from "./measurement-fields.ts";
 import { platformOfQuote } from "./quote-platform.ts";
 
+/** What `attest show --json` prints of a file. */
 export type EvidenceRecord = Partial<EvidenceSummary> & {
   readonly evidence: EvidenceFile["kind"];
   /** Of the quote or the report; absent where a certificate carries none. */
@@ -15,6 +16,7 @@ export type EvidenceRecord = Partial<EvidenceSummary> & {
   readonly certificate?: Readonly<Record<string, unknown>>;
 };
 
+/** What a file says, unverified, in words and hex. */
 export function evidenceRecord(evidence: EvidenceFile): EvidenceRecord {
   const common = { evidence: evidence.kind, ...summaryOf(evidence) };
   if (evidence.kind === "snp-report") {

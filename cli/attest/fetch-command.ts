@@ -39,6 +39,7 @@ type Options = {
   readonly json?: true;
 };
 
+/** `fedclave attest fetch`: endorsements from a vendor's service into a bundle file. */
 export function addFetchCommand(group: Command, context: CommandContext): void {
   group
     .command("fetch")

@@ -22,6 +22,7 @@ import type { EvidenceFile } from "./evidence-file.ts";
 import { quoteOf } from "./evidence-summary.ts";
 import { platformOfQuote } from "./quote-platform.ts";
 
+/** Whom to ask, and how. */
 export type FetchSettings = {
   readonly source: CollateralSource;
   /** DER; undefined means the vendors'. */

@@ -16,6 +16,7 @@ import { parseInstant } from "./instant-option.ts";
 import { pemBlocksOf } from "./text-or-bytes.ts";
 import type { Given } from "./verify-evidence.ts";
 
+/** What the command line gave beside the evidence: file names, and hex and time as people write them. */
 export type GivenOptions = {
   readonly collateral?: string;
   readonly leaf?: string;

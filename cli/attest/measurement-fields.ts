@@ -4,8 +4,10 @@ import type { SnpMeasurements } from "../../lib/attestation/evidence/snp-report.
 import type { TdxMeasurements } from "../../lib/attestation/evidence/td-report.ts";
 import { toHex } from "../../lib/base/bytes.ts";
 
+/** A line of a listing; undefined values are left out. */
 export type Field = readonly [name: string, value: string | undefined];
 
+/** Measurements of an SGX enclave; byte strings in hex. */
 export function sgxFields(sgx: SgxMeasurements): Field[] {
   return [
     ["MRENCLAVE", toHex(sgx.mrEnclave)],
@@ -20,6 +22,7 @@ export function sgxFields(sgx: SgxMeasurements): Field[] {
   ];
 }
 
+/** Measurements of a trust domain; byte strings in hex. */
 export function tdxFields(tdx: TdxMeasurements): Field[] {
   return [
     ["MRTD", toHex(tdx.mrTd)],
@@ -37,6 +40,7 @@ export function tdxFields(tdx: TdxMeasurements): Field[] {
   ];
 }
 
+/** Measurements of an SNP guest; byte strings in hex. */
 export function snpFields(snp: SnpMeasurements): Field[] {
   return [
     ["measurement", toHex(snp.measurement)],

@@ -15,6 +15,7 @@ import { parseInstant } from "./instant-option.ts";
 
 type Options = { readonly now?: string; readonly json?: true };
 
+/** `fedclave attest show`: what evidence or a bundle says, with nothing verified. */
 export function addShowCommand(group: Command, context: CommandContext): void {
   group
     .command("show")

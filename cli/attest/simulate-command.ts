@@ -26,6 +26,7 @@ type Options = {
   readonly json?: true;
 };
 
+/** `fedclave attest simulate`: evidence of a simulated enclave, and what vouches for it. */
 export function addSimulateCommand(group: Command, context: CommandContext): void {
   group
     .command("simulate")

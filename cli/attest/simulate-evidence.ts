@@ -17,6 +17,7 @@ import { certificatePem } from "../../lib/base/certificate.ts";
 import type { UnixMs } from "../../lib/base/ids.ts";
 import { generateSigningKey } from "../../lib/base/keys.ts";
 
+/** A file to be written: its name, and what is in it. */
 export type SimulatedFile = {
   readonly name: string;
   readonly content: Uint8Array;

@@ -16,6 +16,7 @@ const HELP = `
 Exit status: 0 genuine and accepted by the default policy, whatever the TCB status, which is reported;
 2 refused; 1 something could not be read, or the command was not understood.`;
 
+/** `fedclave attest verify`: ends with 0 accepted, 2 refused, 1 for everything else. */
 export function addVerifyCommand(group: Command, context: CommandContext): void {
   group
     .command("verify")

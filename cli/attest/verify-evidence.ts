@@ -29,6 +29,7 @@ export type Given = {
   readonly nowMs: UnixMs;
 };
 
+/** What verification and the default policy say. */
 export type Outcome = {
   readonly checks: readonly Check[];
   /** There are claims if, and only if, the evidence is genuine. */

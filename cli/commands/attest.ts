@@ -5,6 +5,7 @@ import { addSimulateCommand } from "../attest/simulate-command.ts";
 import { addVerifyCommand } from "../attest/verify-command.ts";
 import type { CommandContext } from "../context.ts";
 
+/** `fedclave attest …`. */
 export function addAttestCommands(program: Command, context: CommandContext): void {
   const group = program
     .command("attest")

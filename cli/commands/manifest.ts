@@ -14,6 +14,7 @@ import { writeJson, writeLine } from "../output.ts";
 import { writeNewFile } from "./member.ts";
 import { choice } from "./options.ts";
 
+/** `fedclave manifest …`. */
 export function addManifestCommands(program: Command, context: CommandContext): void {
   const group = program
     .command("manifest")

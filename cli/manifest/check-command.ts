@@ -18,6 +18,7 @@ type Checked = {
 
 const EXIT_PROBLEMS = 1;
 
+/** `fedclave manifest check`: everything that is wrong with a manifest, each with its place. */
 export function addCheckCommand(group: Command, context: CommandContext): void {
   group
     .command("check")

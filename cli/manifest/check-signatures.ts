@@ -4,6 +4,7 @@ import { adminOf, verifyManifestSigners } from "../../lib/federation/manifest/si
 import { counted } from "../rendering/units.ts";
 import type { CheckProblem } from "./inline-references.ts";
 
+/** Who signed, and whether that is enough. */
 export type SignatureCheck = {
   /** Names of the admins who signed. */
   readonly signers: readonly string[];

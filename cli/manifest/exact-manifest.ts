@@ -5,6 +5,7 @@ import { parseDescriptor } from "../../lib/federation/descriptor.ts";
 import { MANIFEST_DOCUMENT } from "../../lib/federation/manifest/manifest-schema.ts";
 import { MANIFEST_TYPE, parseSignedManifest } from "../../lib/federation/manifest/sign-manifest.ts";
 
+/** A manifest as it was built, signed or not. */
 export type ExactManifest = {
   /** What is signed and compared. Nothing about it has been checked. */
   readonly bytes: Uint8Array;

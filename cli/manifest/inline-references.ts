@@ -16,6 +16,7 @@ export type CheckProblem = {
   readonly message: string;
 };
 
+/** A manifest with everything in it, as far as that could be read. */
 export type Inlined = { readonly value: unknown; readonly problems: readonly CheckProblem[] };
 
 type Resolution = { readonly folder: string; readonly problems: CheckProblem[] };

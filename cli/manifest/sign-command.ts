@@ -25,6 +25,7 @@ type Options = {
   readonly json?: true;
 };
 
+/** `fedclave manifest sign`: adds an admin's signature. */
 export function addSignCommand(group: Command, context: CommandContext): void {
   group
     .command("sign")

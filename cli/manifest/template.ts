@@ -2,6 +2,7 @@
 import type { Name } from "../../lib/base/ids.ts";
 import type { Environment } from "../../lib/federation/manifest/manifest.ts";
 
+/** What an author decides before the first line. */
 export type TemplateChoices = {
   readonly name: Name;
   readonly environment: Environment;

@@ -12,7 +12,7 @@ import {
 } from "./der-writer.ts";
 
 /** Bits of KeyUsage by number (RFC 5280 §4.2.1.3). */
-export const KEY_USAGE_BITS = [
+const KEY_USAGE_BITS = [
   "digitalSignature",
   "nonRepudiation",
   "keyEncipherment",
@@ -21,6 +21,7 @@ export const KEY_USAGE_BITS = [
   "keyCertSign",
   "cRLSign",
 ] as const;
+/** A use by its name in RFC 5280 §4.2.1.3. */
 export type KeyUsageBit = (typeof KEY_USAGE_BITS)[number];
 
 /** Critical. @param authority  undefined for a leaf; without a path length any number of authorities may follow */

@@ -39,6 +39,7 @@ export const NAME_PART = {
   unit: "2.5.4.11",
 } as const;
 
+/** An extension to be written. */
 export type CertificateExtension = {
   readonly oid: string;
   readonly critical: boolean;
@@ -46,6 +47,7 @@ export type CertificateExtension = {
   readonly value: DerValue | Uint8Array;
 };
 
+/** What a certificate says, before it is signed. */
 export type CertificateFields = {
   /** Not negative, at most 20 bytes, big-endian. */
   readonly serial: Uint8Array;

@@ -9,6 +9,7 @@ import { algorithmIdentifier, type DerSigner, signDer } from "./der-signature.ts
 import { type DerValue, explicit, integer, sequence, time, unsignedInteger } from "./der-writer.ts";
 import type { UnixMs } from "./ids.ts";
 
+/** An entry of a revocation list. */
 export type RevokedCertificate = {
   /** Big-endian, as in the certificate. */
   readonly serial: Uint8Array;
@@ -17,6 +18,7 @@ export type RevokedCertificate = {
   readonly extensions?: readonly CertificateExtension[];
 };
 
+/** What a revocation list says, before it is signed. */
 export type CrlFields = {
   readonly issuer: DistinguishedName;
   readonly thisUpdateMs: UnixMs;

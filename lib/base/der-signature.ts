@@ -21,6 +21,7 @@ export type SigningAlgorithm =
   | "rsa-sha384"
   | "rsa-pss-sha384";
 
+/** Whoever signs certificates and lists: a key and its algorithm. */
 export type DerSigner = {
   readonly privateKey: KeyObject;
   readonly algorithm: SigningAlgorithm;

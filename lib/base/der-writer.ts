@@ -4,6 +4,7 @@ import asn1Writer from "node-forge/lib/asn1.js";
 import type { UnixMs } from "./ids.ts";
 import { assertInvariant } from "./refusal.ts";
 
+/** A value of ASN.1 that is still to be encoded. */
 export type DerValue = asn1.Asn1;
 
 const UNIVERSAL = 0x00;

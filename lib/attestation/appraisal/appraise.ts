@@ -1,6 +1,7 @@
 /** Accepted or not: genuine claims against the identities that a role accepts. Never throws for what a peer sent. */
 import { equalBytes, toHex } from "../../base/bytes.ts";
 import { digestOf, type UnixMs } from "../../base/ids.ts";
+import { isoTime } from "../../base/iso-time.ts";
 import { type Refusal, refusal } from "../../base/refusal.ts";
 import type { VerifiedClaims } from "../verification/claims.ts";
 import { appraiseSgx } from "./appraise-sgx.ts";
@@ -13,6 +14,7 @@ import type { TcbVerdict } from "./tcb-policy.ts";
 /** One reason, and against which identity; without one it holds whatever identity is wanted. */
 export type AppraisalRefusal = Refusal<AppraisalCode> & { readonly identity?: string };
 
+/** The answer to "accepted?": nothing but `kind: "accepted"` may be acted upon. */
 export type AttestationResult =
   | {
       readonly kind: "accepted";
@@ -23,6 +25,7 @@ export type AttestationResult =
     }
   | { readonly kind: "refused"; readonly refusals: readonly AppraisalRefusal[] };
 
+/** What appraisal needs beside claims and policy. */
 export type AppraisalContext = {
   readonly nowMs: UnixMs;
   /** All 64 bytes that the evidence must bind; absent only where a caller has compared them itself. */
@@ -66,8 +69,8 @@ function appraiseAnyway(
     refusals.push(refusal("no-identity-accepted", claims.tee, "a role that accepts enclaves"));
   }
   if (nowMs > claims.expiresAtMs) {
-    const expiry = new Date(claims.expiresAtMs).toISOString();
-    refusals.push(refusal("claims-expired", expiry, new Date(nowMs).toISOString()));
+    const [seen, wanted] = [isoTime(claims.expiresAtMs), `valid at ${isoTime(nowMs)}`];
+    refusals.push(refusal("claims-expired", `valid until ${seen}`, wanted));
   }
   if (reportData !== undefined && !equalBytes(claims.reportData, reportData)) {
     const [seen, wanted] = [toHex(claims.reportData), toHex(reportData)];

@@ -1,5 +1,6 @@
 /** Every reason why genuine evidence is not accepted, or accepted with a warning. Registered in docs/errors.md. */
 
+/** Why an identity does not hold. */
 export type AppraisalCode =
   // of the evidence, whatever was wanted
   | "no-identity-accepted"

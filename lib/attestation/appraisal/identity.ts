@@ -21,6 +21,7 @@ export type DcapPlatformId = {
   readonly id: string;
 };
 
+/** Which enclave: exactly this code, or any of a signer's product from a version on. */
 export type SgxMeasurement =
   | { readonly kind: "mrenclave" /** 32 bytes. */; readonly mrEnclave: string }
   | {
@@ -31,6 +32,7 @@ export type SgxMeasurement =
       readonly minIsvSvn: number;
     };
 
+/** An SGX enclave that is accepted. */
 export type SgxIdentity = Common & {
   readonly kind: "sgx";
   readonly measurement: SgxMeasurement;
@@ -60,6 +62,7 @@ export type TdxMeasurement = {
   readonly mrOwnerConfig: OrAnything<string>;
 };
 
+/** A TDX trust domain that is accepted. */
 export type TdxIdentity = Common & {
   readonly kind: "tdx";
   readonly measurement: TdxMeasurement;
@@ -75,6 +78,7 @@ export type TdxIdentity = Common & {
   readonly platforms: OrAnything<readonly DcapPlatformId[]>;
 };
 
+/** Which guest. */
 export type SnpMeasurement = {
   /** Of the guest's memory at launch, 48 bytes. */
   readonly launch: string;
@@ -92,6 +96,7 @@ export type SnpMeasurement = {
 /** A chip by its CHIP_ID, 64 bytes. */
 export type SnpPlatformId = { readonly kind: "chip"; readonly id: string };
 
+/** An SEV-SNP guest that is accepted. */
 export type SnpIdentity = Common & {
   readonly kind: "sev-snp";
   readonly measurement: SnpMeasurement;
@@ -106,6 +111,7 @@ export type SnpIdentity = Common & {
   readonly platforms: OrAnything<readonly SnpPlatformId[]>;
 };
 
+/** An enclave of any kind that is accepted; `kind` is the TEE. */
 export type EnclaveIdentity = SgxIdentity | TdxIdentity | SnpIdentity;
 
 /** DER of an identity's anchor. */

@@ -10,12 +10,14 @@ import type { AppraisalCode, WarningCode } from "./codes.ts";
 /** A revoked platform is accepted by no policy. */
 export type AcceptableStatus = Exclude<TcbStatus, "Revoked">;
 
+/** A grade of Intel's that is accepted, and with which flaws known. */
 export type AcceptedStatus = {
   readonly status: AcceptableStatus;
   /** Which advisories may be open in this status: "INTEL-SA-00615". Empty: none. */
   readonly advisories: OrAnything<readonly string[]>;
 };
 
+/** How current an SGX or TDX platform must be. */
 export type DcapTcbPolicy = {
   /** Each status once. */
   readonly accepted: readonly AcceptedStatus[];
@@ -37,6 +39,7 @@ export type SnpTcbPolicy = {
   readonly launch: SnpTcbMinimum;
 };
 
+/** Reasons against, and what deserves a look; accepted if there is no refusal. */
 export type TcbVerdict = {
   readonly refusals: readonly Refusal<AppraisalCode>[];
   readonly warnings: readonly Refusal<WarningCode>[];
@@ -160,7 +163,7 @@ export function appraiseSnpTcb(
 }
 
 /** Parts of an SNP platform's version, in the order in which AMD's documents name them. */
-export const SNP_COMPONENTS = ["fmc", "bootloader", "tee", "snp", "microcode"] as const;
+const SNP_COMPONENTS = ["fmc", "bootloader", "tee", "snp", "microcode"] as const;
 
 const snpTcbText = (tcb: SnpTcb): string =>
   SNP_COMPONENTS.filter((each) => tcb[each] !== undefined)

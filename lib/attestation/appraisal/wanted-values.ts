@@ -18,6 +18,7 @@ export function exactly(
   return hex === wanted ? [] : [refusal(code, `${label}${hex}`, wanted)];
 }
 
+/** Compares a version with its minimum, both included. */
 export const atLeast = (
   code: AppraisalCode,
   seen: number,

@@ -24,6 +24,7 @@ import { TCG_DICE_EVIDENCE } from "../evidence/ra-tls-certificate.ts";
 import { DCAP_QUOTE_TAG, NONCE_CLAIM, PUBLIC_KEY_HASH_CLAIM } from "../evidence/ra-tls-evidence.ts";
 import { type Attester, AttesterError, REPORT_DATA_BYTES } from "./attester.ts";
 
+/** What goes into an RA-TLS certificate. */
 export type RaTlsRequest = {
   readonly attester: Attester;
   /** P-256 or P-384, the curves that Gramine's verifier takes; it does not leave the enclave. */

@@ -32,9 +32,9 @@ import { keptObjects } from "./kept-objects.ts";
 import { type CachePorts, storedObject } from "./stored-object.ts";
 
 /** Platforms of one FMSPC are one: there are some dozens. */
-export const MAX_DCAP_SETS = 256;
+const MAX_DCAP_SETS = 256;
 /** Chips, each at its level. */
-export const MAX_VCEKS = 4096;
+const MAX_VCEKS = 4096;
 const MAX_AUTHORITIES = 16;
 
 /** What a cache works with. */

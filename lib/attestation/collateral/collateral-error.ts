@@ -41,7 +41,3 @@ export class CollateralError extends CodedError<CollateralErrorCode> {
     this.retryAtMs = options.retryAtMs;
   }
 }
-
-/** "2026-01-01T00:00:00Z": dates of endorsements are whole seconds. */
-export const isoDate = (atMs: UnixMs): string =>
-  new Date(atMs).toISOString().replace(/\.\d{3}Z$/, "Z");

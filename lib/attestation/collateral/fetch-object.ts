@@ -7,7 +7,7 @@ import type { TlsTrust } from "./tls-trust.ts";
 /** One object, from first byte asked to last byte read; PCCS may have to ask Intel first. */
 export const OBJECT_TIMEOUT_MS = 20_000;
 /** One object; the largest are revocation lists and TCB info, tens of KiB each. */
-export const MAX_OBJECT_BYTES = 1024 * 1024;
+const MAX_OBJECT_BYTES = 1024 * 1024;
 
 /** A service and how to reach it. */
 export type Service = {

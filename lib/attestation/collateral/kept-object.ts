@@ -1,9 +1,10 @@
 /** One object that ends: held, renewed before its end, and fetched once for all who wait for it. */
 import type { CancelTimer, Clock } from "../../base/clock.ts";
 import type { UnixMs } from "../../base/ids.ts";
+import { isoTime } from "../../base/iso-time.ts";
 import { describeError, type Log } from "../../base/log.ts";
 import type { Randomness } from "../../base/randomness.ts";
-import { CollateralError, isoDate } from "./collateral-error.ts";
+import { CollateralError } from "./collateral-error.ts";
 import { holdMs, renewalDelayMs, repeatDelayMs } from "./renewal.ts";
 
 /** A value that was verified, and until when it counts. */
@@ -86,7 +87,7 @@ export function keptObject<T>(settings: KeptObjectSettings<T>): KeptObject<T> {
     log.warn("collateral.fetch-failed", {
       what,
       error: describeError(error),
-      servedUntil: serves && isoDate(serves.atMs),
+      servedUntil: serves && isoTime(serves.atMs),
       endsFirst: serves?.what,
     });
     // What has ended is asked for by whoever needs it.
@@ -97,7 +98,7 @@ export function keptObject<T>(settings: KeptObjectSettings<T>): KeptObject<T> {
       .then(
         (kept) => {
           take(kept);
-          log.info("collateral.fetched", { what, until: isoDate(kept.ends.atMs) });
+          log.info("collateral.fetched", { what, until: isoTime(kept.ends.atMs) });
           return kept;
         },
         (error: unknown) => {
@@ -139,7 +140,7 @@ export function keptObject<T>(settings: KeptObjectSettings<T>): KeptObject<T> {
 
 function stale({ what, atMs }: Kept<unknown>["ends"], cause: unknown): unknown {
   if (!(cause instanceof CollateralError)) return cause;
-  const message = `${what} ended at ${isoDate(atMs)} and cannot be renewed: ${cause.message}`;
+  const message = `${what} ended at ${isoTime(atMs)} and cannot be renewed: ${cause.message}`;
   const retryAtMs = cause.retryAtMs;
   return new CollateralError("stale", message, { cause, ...(retryAtMs && { retryAtMs }) });
 }

@@ -5,23 +5,23 @@ import type { Randomness } from "../../base/randomness.ts";
 import { CollateralError } from "./collateral-error.ts";
 
 /** What is held is renewed when half of the life it had left is over… */
-export const RENEWAL_POINT = 1 / 2;
+const RENEWAL_POINT = 1 / 2;
 /** …or up to a fifth of that earlier, so that caches which started together do not ask together… */
-export const RENEWAL_JITTER = 1 / 5;
+const RENEWAL_JITTER = 1 / 5;
 /** …and once a day at least: revocations and TCB recoveries come long before the old documents end. */
-export const LONGEST_RENEWAL_MS = 24 * 60 * 60 * 1000;
+const LONGEST_RENEWAL_MS = 24 * 60 * 60 * 1000;
 /** A renewal that brought nothing newer is not repeated at once. */
-export const SHORTEST_RENEWAL_MS = 60 * 1000;
+const SHORTEST_RENEWAL_MS = 60 * 1000;
 
 /** A renewal that failed is repeated after a minute, then two, four, …, each up to half earlier… */
-export const FIRST_REPEAT_MS = 60 * 1000;
+const FIRST_REPEAT_MS = 60 * 1000;
 /** …up to an hour. */
-export const LONGEST_REPEAT_MS = 60 * 60 * 1000;
+const LONGEST_REPEAT_MS = 60 * 60 * 1000;
 
 /** How long a failure stands for the next who asks, so that many who ask are not many requests. */
-export const FAILURE_HOLD_MS = 30 * 1000;
+const FAILURE_HOLD_MS = 30 * 1000;
 /** The same where a vendor said "too often" and nothing else. */
-export const RATE_LIMIT_HOLD_MS = 2 * 60 * 1000;
+const RATE_LIMIT_HOLD_MS = 2 * 60 * 1000;
 /** A vendor's own time counts instead, up to this: nobody is sent away for a year. */
 export const LONGEST_HOLD_MS = 60 * 60 * 1000;
 

@@ -2,8 +2,9 @@
 import { backoffMs, drawJitter } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { UnixMs } from "../../base/ids.ts";
+import { isoTime } from "../../base/iso-time.ts";
 import type { Randomness } from "../../base/randomness.ts";
-import { CollateralError, isoDate } from "./collateral-error.ts";
+import { CollateralError } from "./collateral-error.ts";
 import type { HttpAnswer, HttpGet, HttpRequest } from "./http-get.ts";
 
 /** How often one object is asked for before its failure is reported. */
@@ -63,7 +64,7 @@ function passingTrouble(
     const message = `${what}: ${url.host} is in trouble (status ${status}); try later, or use a bundle file`;
     return new CollateralError("unreachable", message, options);
   }
-  const when = retryAtMs === undefined ? "in some minutes" : `after ${isoDate(retryAtMs)}`;
+  const when = retryAtMs === undefined ? "in some minutes" : `after ${isoTime(retryAtMs)}`;
   const message = `${what}: ${url.host} is asked too often; ask again ${when}, and keep a cache folder so that restarts ask for nothing`;
   return new CollateralError("rate-limited", message, options);
 }

@@ -4,6 +4,7 @@
  */
 import { EvidenceError } from "../evidence-error.ts";
 
+/** A value as far as evidence has them; `simple` with null is CBOR's null. Byte strings are views of the input. */
 export type CborValue =
   | { readonly kind: "integer"; readonly value: bigint }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }

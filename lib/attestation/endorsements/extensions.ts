@@ -1,10 +1,12 @@
 /** X.509 extensions: the list, and the values that say what a certificate may be used for. */
 import { type DerReader, TAG } from "../encoding/der.ts";
 
+/** An X.509 extension; the value is the content of its OCTET STRING, DER as a rule. */
 export type Extension = { readonly critical: boolean; readonly value: Uint8Array };
 /** By dotted object identifier, in the order of the certificate. */
 export type Extensions = ReadonlyMap<string, Extension>;
 
+/** Extensions that are read here, by object identifier (RFC 5280 §4.2.1, §5.2). */
 export const OID = {
   keyUsage: "2.5.29.15",
   basicConstraints: "2.5.29.19",

@@ -4,11 +4,12 @@ import { parseJson } from "../encoding/json-fields.ts";
 import { type IsvLevel, readIsvLevels } from "./tcb-info.ts";
 
 /** Largest document that is read. */
-export const MAX_QE_IDENTITY_LENGTH = 1024 * 1024;
+const MAX_QE_IDENTITY_LENGTH = 1024 * 1024;
 const VERSION = 2;
 const MAX_NUMBER = 2 ** 31;
 const MAX_PROD_ID = 0xffff;
 
+/** Who the quoting enclave must be, and how Intel grades its versions. */
 export type QeIdentity = {
   readonly tee: "sgx" | "tdx";
   readonly issueDateMs: UnixMs;

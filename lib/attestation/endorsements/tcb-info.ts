@@ -16,7 +16,7 @@ export const TCB_STATUSES = [
 export type TcbStatus = (typeof TCB_STATUSES)[number];
 
 /** Largest document that is read. */
-export const MAX_TCB_INFO_LENGTH = 1024 * 1024;
+const MAX_TCB_INFO_LENGTH = 1024 * 1024;
 const MAX_LEVELS = 1024;
 const MAX_ADVISORIES = 1024;
 const MAX_MODULES = 256;
@@ -62,6 +62,7 @@ export type TdxModuleIdentity = TdxModule & {
   readonly levels: readonly IsvLevel[];
 };
 
+/** TCB info, read and not verified. */
 export type TcbInfo = {
   readonly tee: "sgx" | "tdx";
   readonly version: 2 | 3;

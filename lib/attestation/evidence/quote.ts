@@ -26,6 +26,7 @@ export type QuotingEnclave = {
   readonly certification: Certification;
 };
 
+/** Whom a quote is about. */
 export type QuoteBody =
   | { readonly tee: "sgx"; readonly report: SgxReport }
   | { readonly tee: "tdx"; readonly report: TdReport };

@@ -27,6 +27,7 @@ const EVIDENCE_EXTENSIONS: ReadonlyMap<string, string> = new Map([
 /** What writers of the DICE form add for older verifiers: the same said twice, so it need not be unique. */
 const DICE_COMPANIONS = [GRAMINE_LEGACY_EVIDENCE, "1.2.840.113741.1.13.1"];
 
+/** Evidence in an RA-TLS certificate, by the form that it has. */
 export type RaTlsEvidence =
   | {
       readonly kind: "tcg-dice";
@@ -41,6 +42,7 @@ export type RaTlsEvidence =
 /** No evidence that is read here, or more than one that could decide. */
 type NoEvidence = { readonly kind: "none" } | { readonly kind: "several" };
 
+/** A certificate and what it carries, read and not verified. */
 export type RaTlsCertificate = {
   readonly certificate: Certificate;
   readonly evidence: RaTlsEvidence | NoEvidence;

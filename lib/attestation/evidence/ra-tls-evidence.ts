@@ -10,11 +10,13 @@ import { EvidenceError } from "../evidence-error.ts";
 export const DCAP_QUOTE_TAG = 60000n;
 /** Names of the claims that are understood. */
 export const PUBLIC_KEY_HASH_CLAIM = "pubkey-hash";
+/** Name of the claim that holds what a verifier gave for freshness. */
 export const NONCE_CLAIM = "nonce";
 
 /** A hash with the number of its algorithm (IANA named information registry). */
 export type HashEntry = { readonly algorithm: bigint; readonly hash: Uint8Array };
 
+/** Claims that the quote binds, read and not verified. */
 export type RaTlsClaimSet = {
   /** Absent in certificates that bind no key: they are well-formed, and worthless. */
   readonly publicKeyHash?: HashEntry;
@@ -24,6 +26,7 @@ export type RaTlsClaimSet = {
   readonly otherNames: readonly string[];
 };
 
+/** Content of the TCG DICE extension. */
 export type TaggedEvidence = {
   /** Not yet parsed. */
   readonly quote: Uint8Array;

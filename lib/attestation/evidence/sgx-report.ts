@@ -23,6 +23,7 @@ export type SgxMeasurements = {
   readonly isvFamilyId: Uint8Array;
 };
 
+/** A report, read and not verified. Byte strings are views of the input. */
 export type SgxReport = {
   /** All 384 bytes, as they are signed. */
   readonly bytes: Uint8Array;

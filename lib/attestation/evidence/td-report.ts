@@ -3,6 +3,7 @@ import type { ByteReader } from "../encoding/byte-reader.ts";
 
 /** Bytes of a body by the version of TDX that wrote it. */
 export const TD_REPORT_BYTES = { "1.0": 584, "1.5": 648 } as const;
+/** Versions of TDX by the form of their reports. */
 export type TdxVersion = keyof typeof TD_REPORT_BYTES;
 
 const RTMRS = ["RTMR0", "RTMR1", "RTMR2", "RTMR3"];
@@ -28,6 +29,7 @@ export type TdxMeasurements = {
   readonly teeTcbSvn: Uint8Array;
 };
 
+/** A report, read and not verified. Byte strings are views of the input. */
 export type TdReport = {
   readonly measurements: TdxMeasurements;
   /** 64 bytes. */

@@ -2,9 +2,9 @@
  * AMD's root keys (ARK), one for each product line: the self-signed certificates that AMD serves with every chain at
  * <KDS>/vcek/v1/<product>/cert_chain. Public documents; the digest over each stands above it.
  */
-import { fromBase64 } from "../../base/base64.ts";
-import { assertInvariant } from "../../base/refusal.ts";
+
 import type { SnpProduct } from "../evidence/snp-tcb.ts";
+import { anchorBytes } from "./anchor-bytes.ts";
 
 /** ARK-Milan, EPYC 7003; SHA-256 69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd. */
 const ARK_MILAN = `
@@ -92,13 +92,7 @@ gTQdcsAL0MCEMrzpacMwFusA==
 
 /** The certificate of the root key of each product, DER. */
 export const AMD_ROOTS: Readonly<Record<SnpProduct, Uint8Array>> = {
-  Milan: bytesOf(ARK_MILAN),
-  Genoa: bytesOf(ARK_GENOA),
-  Turin: bytesOf(ARK_TURIN),
+  Milan: anchorBytes(ARK_MILAN),
+  Genoa: anchorBytes(ARK_GENOA),
+  Turin: anchorBytes(ARK_TURIN),
 };
-
-function bytesOf(text: string): Uint8Array {
-  const bytes = fromBase64(text.replaceAll("\n", ""));
-  assertInvariant(bytes !== undefined, "the trust anchors are base64");
-  return bytes;
-}

@@ -2,8 +2,7 @@
  * Intel's root key for SGX and TDX: the self-signed "Intel SGX Root CA" that Intel serves as
  * <certificates>/Intel_SGX_Provisioning_Certification_RootCA.cer. A public document.
  */
-import { fromBase64 } from "../../base/base64.ts";
-import { assertInvariant } from "../../base/refusal.ts";
+import { anchorBytes } from "./anchor-bytes.ts";
 
 /** SHA-256 44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3. */
 const SGX_ROOT_CA = `
@@ -20,10 +19,4 @@ AQEwCgYIKoZIzj0EAwIDSQAwRgIhAOW/5QkR+S9CiSDcNoowLuPRLsWGf/Yi7GSX94BgwTwgAiEA4J0l
 `;
 
 /** The certificate of Intel's root key, DER. */
-export const INTEL_ROOT: Uint8Array = bytesOf(SGX_ROOT_CA);
-
-function bytesOf(text: string): Uint8Array {
-  const bytes = fromBase64(text.replaceAll("\n", ""));
-  assertInvariant(bytes !== undefined, "the trust anchor is base64");
-  return bytes;
-}
+export const INTEL_ROOT: Uint8Array = anchorBytes(SGX_ROOT_CA);

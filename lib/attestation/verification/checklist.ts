@@ -2,6 +2,7 @@
 import { type Refusal, refusal } from "../../base/refusal.ts";
 import type { VerificationCode } from "./codes.ts";
 
+/** One claim, and why it does not hold if it does not. */
 export type Check<Code extends string = string> = {
   /** What should hold, for people: "PCK certificate: signed by the PCK CA". */
   readonly claim: string;

@@ -10,6 +10,7 @@ export const CERTIFICATE_PARTS = [
   "ask",
   "vcek",
 ] as const;
+/** One of these parts. */
 export type CertificatePart = (typeof CERTIFICATE_PARTS)[number];
 
 /** What can be wrong with any of them. */
@@ -24,12 +25,15 @@ export const CERTIFICATE_FAULTS = [
   "wrong-name",
   "wrong-profile",
 ] as const;
+/** One of these faults. */
 export type CertificateFault = (typeof CERTIFICATE_FAULTS)[number];
 
 /** What has dates besides certificates. */
 export const DATED_OBJECTS = ["root-crl", "pck-crl", "ark-crl", "tcb-info", "qe-identity"] as const;
+/** One of these objects. */
 export type DatedObject = (typeof DATED_OBJECTS)[number];
 
+/** What can be wrong with any of them; "wrong-tee" is for documents only. */
 export const DATED_OBJECT_FAULTS = [
   "malformed",
   "not-yet-valid",
@@ -39,8 +43,10 @@ export const DATED_OBJECT_FAULTS = [
   "rolled-back",
   "wrong-tee",
 ] as const;
+/** One of these faults. */
 export type DatedObjectFault = (typeof DATED_OBJECT_FAULTS)[number];
 
+/** What is wrong with something that has no part or date: evidence, and how things fit together. */
 export const OTHER_CODES = [
   "root-not-trusted",
   "chain-length",
@@ -85,6 +91,7 @@ export const OTHER_CODES = [
   "nonce-mismatch",
 ] as const;
 
+/** Closed; the pairs of part and fault that cannot occur are listed with their reasons in knobs.test.ts. */
 export type VerificationCode =
   | `${CertificatePart}-${CertificateFault}`
   | `${DatedObject}-${DatedObjectFault}`

@@ -18,11 +18,13 @@ function leaf<T>(wrong: (value: unknown) => string | undefined): z.ZodMiniType<T
 const text = <T extends string = string>(wanted: string, isRight: (text: string) => boolean) =>
   leaf<T>((value) => (typeof value === "string" && isRight(value) ? undefined : wanted));
 
+/** A name of a party or identity. */
 export const name = text<Name>(
   "not a name: 1 to 63 of a-z, 0-9 and -",
   (value) => parseName(value) !== undefined,
 );
 
+/** A SHA-256 digest, lower-case hex. */
 export const digest = text<Digest>(
   "not a digest: 64 lower-case hex digits",
   (value) => parseDigest(value) !== undefined,
@@ -71,6 +73,7 @@ export const positive = (end: number): z.ZodMiniType<number> =>
     return holds ? undefined : `not a number ${range}`;
   });
 
+/** One of these words. */
 export const oneOf = <const T extends string>(...allowed: readonly T[]): z.ZodMiniType<T> =>
   leaf((value) =>
     allowed.some((each) => each === value) ? undefined : `not ${allowed.join(" or ")}`,
@@ -86,8 +89,10 @@ const anything: z.ZodMiniType<Anything> = z.strictObject({ any: exactly(true), b
 export const orAnything = <T>(wanted: z.ZodMiniType<T>): z.ZodMiniType<OrAnything<T>> =>
   z.union([wanted, anything]);
 
+/** Bits that are wanted, and which of them count; both of `sizeBytes` bytes in hex. */
 export const maskedBits = (sizeBytes: number): z.ZodMiniType<MaskedBits> =>
   z.strictObject({ value: hex(sizeBytes), mask: hex(sizeBytes) });
 
+/** A list of `low` to `high` entries. */
 export const list = <T>(item: z.ZodMiniType<T>, low: number, high: number): z.ZodMiniType<T[]> =>
   z.array(item).check(z.minLength(low), z.maxLength(high));

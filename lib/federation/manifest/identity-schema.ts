@@ -73,6 +73,7 @@ const sgxMeasurement: z.ZodMiniType<SgxMeasurement> = z.discriminatedUnion("kind
   }),
 ]);
 
+/** Shape of an SGX identity. */
 export const sgxIdentity = z.strictObject({
   kind: z.literal("sgx"),
   ...common,
@@ -98,6 +99,7 @@ const tdxMeasurement: z.ZodMiniType<TdxMeasurement> = z.strictObject({
   mrOwnerConfig: orAnything(hex(48)),
 });
 
+/** Shape of a TDX identity. */
 export const tdxIdentity = z.strictObject({
   kind: z.literal("tdx"),
   ...common,
@@ -138,6 +140,7 @@ const snpPlatform: z.ZodMiniType<SnpPlatformId> = z.strictObject({
   id: hex(64),
 });
 
+/** Shape of an SEV-SNP identity. */
 export const snpIdentity = z.strictObject({
   kind: z.literal("sev-snp"),
   ...common,

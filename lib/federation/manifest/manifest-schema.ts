@@ -29,6 +29,7 @@ import {
   type Roles,
 } from "./manifest.ts";
 
+/** How a manifest names itself, and how long it may be. */
 export const MANIFEST_DOCUMENT: DocumentType = {
   kind: "fedclave/manifest",
   version: 2,
@@ -90,6 +91,7 @@ const release: z.ZodMiniType<ReleaseRules> = z.strictObject({
 /** Kind and version, then the fields of a manifest, all of them. */
 export type ManifestDocument = Manifest & { readonly kind: string; readonly version: number };
 
+/** Shape of a manifest, `kind` and `version` included; what its parts mean is checked apart. */
 export const manifestSchema: z.ZodMiniType<ManifestDocument> = z.strictObject({
   kind: exactly(MANIFEST_DOCUMENT.kind),
   version: exactly(MANIFEST_DOCUMENT.version),

@@ -8,10 +8,12 @@ import type { Digest, Name } from "../../base/ids.ts";
 
 /** Roles that an organization may give to its members; admins are named by admin keys, reducers by nobody. */
 export const ORGANIZATION_ROLES = ["combiner", "client"] as const;
+/** One of these roles. */
 export type OrganizationRole = (typeof ORGANIZATION_ROLES)[number];
 
 /** Production: roots are the vendors', and nothing that lets a host look inside is accepted. */
 export const ENVIRONMENTS = ["production", "development"] as const;
+/** One of these environments. */
 export type Environment = (typeof ENVIRONMENTS)[number];
 
 /** A key that signs documents. One name has one key and one key one name, wherever in the manifest they stand. */
@@ -21,6 +23,7 @@ export type NamedKey = {
   readonly publicKey: string;
 };
 
+/** Who owns data or machines, and signs its own members in. */
 export type Organization = NamedKey & { readonly mayEnrol: readonly OrganizationRole[] };
 
 /** A reducer outside of any enclave: whoever holds this key, which is that of the federation's CA. */
@@ -38,7 +41,9 @@ export type OnPremMember = {
   readonly organizations: readonly Name[];
 };
 
+/** A reducer that is accepted. */
 export type AcceptedReducer = OnPremReducer | EnclaveIdentity;
+/** A combiner or client that is accepted. */
 export type AcceptedMember = OnPremMember | EnclaveIdentity;
 
 /** Who may act in each role: one that holds is enough. Members need their organization's statement besides. */
@@ -83,6 +88,7 @@ export type ReleaseRules = {
   readonly privacy: PrivacyFloor;
 };
 
+/** What all parties of a federation agree on. */
 export type Manifest = {
   /** The federation's name, for people; nothing rests on it. */
   readonly name: Name;

@@ -11,6 +11,7 @@ import type {
 /** A party and its key: SubjectPublicKeyInfo DER, P-256. */
 export type Party = { readonly name: Name; readonly publicKeyDer: Uint8Array };
 
+/** Who takes part in a federation without enclaves. */
 export type OnPremFederation = {
   readonly name: Name;
   readonly environment: Environment;

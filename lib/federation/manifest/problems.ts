@@ -23,6 +23,7 @@ export type ManifestProblemCode =
   | "advisory-contradiction"
   | "unmeasured-software";
 
+/** One thing that is wrong, and where. */
 export type ManifestProblem = {
   readonly code: ManifestProblemCode;
   /** "roles.combiner[0].measurement.mrEnclave"; empty for the manifest itself. */
@@ -41,6 +42,7 @@ export const placeOf = (path: Path): string =>
     .join("")
     .replace(/^\./, "");
 
+/** A problem at the end of these steps. */
 export const problem = (
   code: ManifestProblemCode,
   path: Path,

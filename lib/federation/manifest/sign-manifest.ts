@@ -14,7 +14,7 @@ import { publicKeyOf } from "./statement-issuers.ts";
 /** Payload type of a signed manifest (DSSE). */
 export const MANIFEST_TYPE = "application/vnd.fedclave.manifest.v2+json";
 /** A manifest in base64, and 64 signatures. */
-export const MAX_SIGNED_MANIFEST_BYTES = 2 * MAX_SIGNED_DOCUMENT_BYTES;
+const MAX_SIGNED_MANIFEST_BYTES = 2 * MAX_SIGNED_DOCUMENT_BYTES;
 
 /**
  * Reads the envelope; nobody's signature is checked.

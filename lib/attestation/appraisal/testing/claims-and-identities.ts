@@ -5,7 +5,9 @@ import { type Digest, digestOf, type UnixMs } from "../../../base/ids.ts";
 import type { SgxClaims, SnpClaims, TdxClaims } from "../../verification/claims.ts";
 import type { SgxIdentity, SnpIdentity, TdxIdentity } from "../identity.ts";
 
+/** When everything here is appraised. */
 export const NOW_MS = Date.UTC(2026, 2, 1) as UnixMs;
+/** A day. */
 export const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** What stands in for a root certificate: here only its digest matters. */
@@ -43,6 +45,7 @@ const dcap = {
 };
 const snpTcb = (fmc: number) => ({ fmc, bootloader: 4, tee: 1, snp: 24, microcode: 217 });
 
+/** Claims that `sgxIdentity` accepts without a warning. */
 export const goodSgx: SgxClaims = {
   ...common,
   ...dcap,
@@ -61,6 +64,7 @@ export const goodSgx: SgxClaims = {
   },
 };
 
+/** Claims that `tdxIdentity` accepts without a warning. */
 export const goodTdx: TdxClaims = {
   ...common,
   ...dcap,
@@ -81,6 +85,7 @@ export const goodTdx: TdxClaims = {
   },
 };
 
+/** Claims that `snpIdentity` accepts without a warning. */
 export const goodSnp: SnpClaims = {
   ...common,
   tee: "sev-snp",
@@ -120,6 +125,7 @@ const tcbPolicy = {
   minEvaluationNumber: 19,
 };
 
+/** Accepts `goodSgx`. */
 export const sgxIdentity: SgxIdentity = {
   kind: "sgx",
   name: "combiner-1",
@@ -138,6 +144,7 @@ export const sgxIdentity: SgxIdentity = {
   platforms: [{ kind: "ppid", id: hex(16, 0x11) }],
 };
 
+/** Accepts `goodTdx`. */
 export const tdxIdentity: TdxIdentity = {
   kind: "tdx",
   name: "combiner-td",
@@ -161,6 +168,7 @@ export const tdxIdentity: TdxIdentity = {
   platforms: [{ kind: "platform-instance", id: hex(16, 0x22) }],
 };
 
+/** Accepts `goodSnp`. */
 export const snpIdentity: SnpIdentity = {
   kind: "sev-snp",
   name: "combiner-snp",

@@ -130,7 +130,7 @@ export function checkIssuer(
  * @param authoritiesBelow  how many its path length must permit, if it is one itself
  * @returns whether all holds
  */
-export function checkProfile(
+function checkProfile(
   checklist: Checklist,
   certificate: Certificate,
   profile: CertificateProfile,

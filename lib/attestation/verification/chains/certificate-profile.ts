@@ -6,6 +6,7 @@ import type { SignatureAlgorithm } from "../../endorsements/signature-algorithm.
 import type { SnpProduct } from "../../evidence/snp-tcb.ts";
 import type { CertificatePart } from "../codes.ts";
 
+/** What a certificate must be to play its part. */
 export type CertificateProfile = {
   readonly part: CertificatePart;
   /** For people: "PCK CA". */

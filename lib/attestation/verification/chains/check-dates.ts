@@ -1,5 +1,6 @@
 /** Whether now is within the dates of something that a vendor signed. */
 import type { UnixMs } from "../../../base/ids.ts";
+import { isoTime } from "../../../base/iso-time.ts";
 import type { Checklist } from "../checklist.ts";
 import type { CertificatePart, DatedObject } from "../codes.ts";
 
@@ -34,6 +35,3 @@ export function checkDates(
   );
   return hasBegun && hasNotEnded;
 }
-
-/** "2025-06-19T10:32:27Z" */
-export const isoTime = (ms: UnixMs): string => new Date(ms).toISOString().replace(".000Z", "Z");

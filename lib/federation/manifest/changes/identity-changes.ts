@@ -67,6 +67,7 @@ const dcapTcb = fields<DcapTcbPolicy>({
 const PLATFORMS = admits("this platform is accepted", "this platform is refused");
 const dcapPlatforms = orAnything("the platform", entries<DcapPlatformId>(PLATFORMS));
 
+/** How each field of an SGX identity is compared, and what a change of it means. */
 export const sgxChanges = fields<SgxIdentity>({
   kind: identifying(),
   name: identifying(),
@@ -90,6 +91,7 @@ export const sgxChanges = fields<SgxIdentity>({
   platforms: dcapPlatforms,
 });
 
+/** How each field of a TDX identity is compared, and what a change of it means. */
 export const tdxChanges = fields<TdxIdentity>({
   kind: identifying(),
   name: identifying(),
@@ -121,6 +123,7 @@ const snpVersions = fields<SnpTcbMinimum>({
   microcode: version,
 });
 
+/** How each field of an SEV-SNP identity is compared, and what a change of it means. */
 export const snpChanges = fields<SnpIdentity>({
   kind: identifying(),
   name: identifying(),

@@ -5,7 +5,7 @@ import { SGX_REPORT_BYTES } from "../../../evidence/sgx-report.ts";
 import { exactly, placed, uint16, uint32 } from "./byte-layout.ts";
 
 /** INIT, and 64-bit code, as every enclave of ours has them. */
-export const SGX_FLAGS = 0x05;
+const SGX_FLAGS = 0x05;
 /** The host reads and writes the enclave's memory. */
 export const SGX_DEBUG_FLAG = 0x02;
 /** x87, SSE, AVX, AVX-512 and AMX, as processors with TDX report them. */

@@ -2,6 +2,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { fromBase64, toBase64 } from "../../../../base/base64.ts";
 import { canonicalJson, type Json } from "../../../../base/canonical-json.ts";
+import { isoTime } from "../../../../base/iso-time.ts";
 import { Secret } from "../../../../base/secret.ts";
 import { type JsonFields, type JsonValue, parseJson } from "../../../encoding/json-fields.ts";
 import { EvidenceError } from "../../../evidence-error.ts";
@@ -22,7 +23,7 @@ const SEED_BYTES = 32;
 export const writeKeptRoot = ({ seed, createdAtMs, dcap }: KeptRoot): Secret<string> =>
   writeFile(ROOT_KIND, {
     seed: toBase64(seed.reveal()),
-    createdAt: new Date(createdAtMs).toISOString().replace(".000", ""),
+    createdAt: isoTime(createdAtMs),
     root: toBase64(dcap.root),
     platformCa: toBase64(dcap.platform),
     processorCa: toBase64(dcap.processor),
