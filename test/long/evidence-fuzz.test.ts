@@ -152,7 +152,7 @@ function quoteJudge({ bytes, collateral, anchors, nowMs }: DcapScenario) {
 }
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)(`hostile inputs (seed ${SEED})`, () => {
+describe.skipIf(!hasTestdata)(`hostile inputs (seed ${SEED}; needs ../shared/testdata)`, () => {
   const all = hasTestdata ? targets() : [];
 
   test("are as many as was promised", () => {

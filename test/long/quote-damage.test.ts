@@ -13,7 +13,7 @@ import { hasTestdata } from "../../lib/attestation/testing/testdata.ts";
 const SUBJECTS = distinctSubjects(DAMAGED_SCENARIOS, loneSubjects);
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("no other value of any byte passes", () => {
+describe.skipIf(!hasTestdata)("no other byte passes (needs ../shared/testdata)", () => {
   test.each(DAMAGED_SCENARIOS)("in a quote: %s", (_, scenario) => {
     const subject = quoteSubject(scenario);
     expect(unnoticed(subject, substitutions(subject.bytes))).toEqual([]);

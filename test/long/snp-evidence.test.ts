@@ -19,7 +19,7 @@ const SEED = Number(process.env.FUZZ_SEED ?? 3);
 const FUZZ_INPUTS = Number(process.env.FUZZ_INPUTS ?? 100_000);
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("a genuine SNP report", () => {
+describe.skipIf(!hasTestdata)("a genuine SNP report (needs ../shared/testdata)", () => {
   const report = hasTestdata ? readTestdata("snp/milan-v2-virtee.bin") : new Uint8Array();
   const given: SnpEndorsements = {
     leaf: hasTestdata ? readTestdata("snp/milan-v2-virtee-vcek.der") : new Uint8Array(),

@@ -121,7 +121,8 @@ test.each([
   ["nothing", ""],
   ["an array", "[]"],
 ])("%s is refused", (_what, text) => {
-  expect(() => parseBundle(utf8(text))).toThrow(EvidenceError);
+  const malformed = expect.objectContaining({ code: "malformed-collateral" });
+  expect(() => parseBundle(utf8(text))).toThrow(malformed);
 });
 
 test("a file that is cut at any byte is refused", () => {

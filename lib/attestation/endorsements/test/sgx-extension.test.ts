@@ -196,7 +196,7 @@ describe("read", () => {
 });
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("PCK certificates of real machines", () => {
+describe.skipIf(!hasTestdata)("PCKs of real machines (needs ../shared/testdata)", () => {
   test.each([
     ["sgx/v3-phala-00a067110000.bin", "00a067110000", false],
     ["sgx/v3-tlsn-quotedev-00906ed50000.bin", "00906ed50000", false],

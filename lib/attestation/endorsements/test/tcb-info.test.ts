@@ -252,7 +252,7 @@ describe("QE identity", () => {
 });
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("documents that Intel signed", () => {
+describe.skipIf(!hasTestdata)("documents that Intel signed (needs ../shared/testdata)", () => {
   test.each([
     ["collateral/sgx-00906ed50000-2025-05-early19.json", 21, 19, 0],
     ["collateral/sgx-00906ed50000-2025-05-tcbv2.json", 19, 17, 0],

@@ -81,7 +81,7 @@ test.each([
 });
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("certificates of real chips", () => {
+describe.skipIf(!hasTestdata)("certificates of real chips (needs ../shared/testdata)", () => {
   const signer = (file: string) => readSnpSigner(parseCertificate(readTestdata(file)));
 
   test("Turin: FMC first, eight bytes of hardware id", () => {

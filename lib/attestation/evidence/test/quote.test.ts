@@ -236,7 +236,7 @@ test.each([
 });
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("quotes of real machines", () => {
+describe.skipIf(!hasTestdata)("quotes of real machines (needs ../shared/testdata)", () => {
   type QuoteCase = { readonly file: string; readonly [fact: string]: unknown };
   const cases = hasTestdata
     ? (JSON.parse(readTestdataText("cases.json")) as QuoteCase[]).filter(

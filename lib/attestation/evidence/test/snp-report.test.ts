@@ -172,7 +172,7 @@ test("the bytes of a TCB_VERSION mean what the product says", () => {
 });
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("reports of real machines", () => {
+describe.skipIf(!hasTestdata)("reports of real machines (needs ../shared/testdata)", () => {
   type SnpCase = Record<string, unknown> & { readonly file: string; readonly kind?: string };
   const cases = hasTestdata
     ? (JSON.parse(readTestdataText("cases.json")) as SnpCase[]).filter(

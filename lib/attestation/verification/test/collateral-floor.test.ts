@@ -15,7 +15,7 @@ const codesOf = (collateral: VerifiedCollateral, floor: CollateralFloor) =>
   checkFloor(collateral, floor).map(({ code }) => code);
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("a floor under endorsements", () => {
+describe.skipIf(!hasTestdata)("a floor under endorsements (needs ../shared/testdata)", () => {
   const standard = () => verified(dcapCase("v3-tlsn", "2025-05.json"));
   const early = () => verified(dcapCase("v3-tlsn", "early19"));
 

@@ -33,7 +33,7 @@ const CASES = hasTestdata ? (JSON.parse(readTestdataText("cases.json")) as RaTls
 const CERTIFICATES = CASES.filter(({ kind }) => kind === "ra-tls");
 const SELF_SIGNED_BADLY = CASES.filter((each) => each.expect.reject === "self-signature-invalid");
 
-describe.skipIf(!hasTestdata)("certificates of other systems", () => {
+describe.skipIf(!hasTestdata)("certificates of other systems (needs ../shared/testdata)", () => {
   test("are there to be tried", () => {
     expect([CERTIFICATES.length, SELF_SIGNED_BADLY.length]).toEqual([2, 2]);
   });

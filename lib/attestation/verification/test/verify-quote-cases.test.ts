@@ -39,7 +39,7 @@ const rows = (cases: readonly DcapCase[]) =>
   cases.map((each) => [each.file, each.collateral, each] as const);
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("quotes of real machines", () => {
+describe.skipIf(!hasTestdata)("quotes of real machines (needs ../shared/testdata)", () => {
   const good = DCAP_CASES.filter((each) => !isRefused(each));
 
   test("are all there", () => {

@@ -11,7 +11,7 @@ const SEED = Number(process.env.DAMAGE_SEED ?? randomInt(2 ** 31));
 const SUBJECTS = distinctSubjects(DAMAGED_SCENARIOS).map((each) => [each.name, each] as const);
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)(`one bit flipped in every byte (seed ${SEED})`, () => {
+describe.skipIf(!hasTestdata)(`one flipped bit (seed ${SEED}; needs ../shared/testdata)`, () => {
   test.each(DAMAGED_SCENARIOS)("of a quote is refused: %s", (_, scenario) => {
     const subject = quoteSubject(scenario);
     expect(subject.isGenuine(subject.bytes)).toBe(true);
@@ -25,7 +25,7 @@ describe.skipIf(!hasTestdata)(`one bit flipped in every byte (seed ${SEED})`, ()
 });
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("cut off", () => {
+describe.skipIf(!hasTestdata)("cut off (needs ../shared/testdata)", () => {
   test.each(DCAP_CASES.map((each) => [each.file, each] as const))(
     "at any byte %s is refused, but for the zeros after it",
     (_, each) => {

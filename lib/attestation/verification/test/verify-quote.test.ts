@@ -57,7 +57,7 @@ function otherSignature(signature: Uint8Array): Uint8Array {
 const latin1 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("a genuine quote", () => {
+describe.skipIf(!hasTestdata)("a genuine quote (needs ../shared/testdata)", () => {
   const load = (file: string, collateral: string) => scenarioOf(dcapCase(file, collateral));
   const sgx = () => load("v3-phala", "");
   const tdx = () => load("v4-phala", "");

@@ -43,7 +43,7 @@ function refusalsOf(scenario: SnpScenario): readonly string[] {
 }
 
 // Needs ../shared/testdata/attestation.
-describe.skipIf(!hasTestdata)("reports of real machines", () => {
+describe.skipIf(!hasTestdata)("reports of real machines (needs ../shared/testdata)", () => {
   const cases = hasTestdata
     ? (JSON.parse(readTestdataText("cases.json")) as SnpCase[]).filter(
         ({ kind }) => kind === "sev-snp",

@@ -29,7 +29,7 @@ const QUOTES = [
   "tdx/v5-alibaba-servicetd-90c06f000000.bin",
 ];
 
-describe.skipIf(!hasTestdata)("written again from its parts", () => {
+describe.skipIf(!hasTestdata)("written again from its parts (needs ../shared/testdata)", () => {
   test.each(QUOTES)("%s is the same quote", (file) => {
     const bytes = readTestdata(file);
     const quote = parseQuote(bytes);
