@@ -23,6 +23,7 @@ import { parseTcbInfo } from "../../lib/attestation/endorsements/tcb-info.ts";
 import type { UnixMs } from "../../lib/base/ids.ts";
 import { printable } from "../../lib/base/refusal.ts";
 
+/** Something that a vendor signed, and from when until when it counts. */
 export type DatedObject = {
   /** "TCB info", or the common name of a certificate. */
   readonly object: string;

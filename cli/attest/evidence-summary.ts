@@ -1,7 +1,7 @@
 /** What every kind of evidence has: what was measured, who signed it, what it binds, whether its host may look inside. */
 import type { Quote } from "../../lib/attestation/evidence/quote.ts";
 import { isDebugEnclave } from "../../lib/attestation/evidence/sgx-report.ts";
-import type { SnpReport } from "../../lib/attestation/evidence/snp-report.ts";
+import { isDebugGuest, type SnpReport } from "../../lib/attestation/evidence/snp-report.ts";
 import { isDebugTd } from "../../lib/attestation/evidence/td-report.ts";
 import type { Tee } from "../../lib/attestation/verification/claims.ts";
 import { toHex } from "../../lib/base/bytes.ts";
@@ -18,9 +18,6 @@ export type EvidenceSummary = {
   readonly signer: string | null;
   readonly reportData: string;
 };
-
-/** Bit 19 of the guest policy. */
-const SNP_POLICY_DEBUG = 1n << 19n;
 
 /** Undefined for a certificate without evidence that is read here. */
 export function summaryOf(evidence: EvidenceFile): EvidenceSummary | undefined {
@@ -59,10 +56,10 @@ function summaryOfQuote({ body, reportData }: Quote): EvidenceSummary {
 }
 
 function summaryOfSnp({ measurements, reportData }: SnpReport): EvidenceSummary {
-  const { idKeyDigest, measurement, policy } = measurements;
+  const { idKeyDigest, measurement } = measurements;
   return {
     tee: "sev-snp",
-    debug: (policy & SNP_POLICY_DEBUG) !== 0n,
+    debug: isDebugGuest(measurements),
     measurement: toHex(measurement),
     signer: isZero(idKeyDigest) ? null : toHex(idKeyDigest),
     reportData: toHex(reportData),

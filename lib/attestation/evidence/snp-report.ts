@@ -51,6 +51,13 @@ export type SnpMeasurements = {
   readonly reportId: Uint8Array;
 };
 
+/** Bit 19 of a guest's policy: the host may debug it. */
+const POLICY_DEBUG = 1n << 19n;
+
+/** Whether the host may look inside. */
+export const isDebugGuest = ({ policy }: SnpMeasurements): boolean =>
+  (policy & POLICY_DEBUG) !== 0n;
+
 /** A report, read and not verified. Byte strings are raw; the bytes of a TCB_VERSION mean what the product says. */
 export type SnpReport = {
   readonly version: number;

@@ -1,16 +1,13 @@
 /** Whether an SNP report is genuine: signed by a key that AMD vouches for, and in agreement with what AMD certified. */
 import type { UnixMs } from "../../base/ids.ts";
 import type { SnpEndorsements } from "../endorsements/snp-endorsements.ts";
-import type { SnpReport } from "../evidence/snp-report.ts";
+import { isDebugGuest, type SnpReport } from "../evidence/snp-report.ts";
 import { readTcb } from "../evidence/snp-tcb.ts";
 import { checkDates } from "./chains/check-dates.ts";
 import { checkSnpReport } from "./check-snp-report.ts";
 import { Checklist } from "./checklist.ts";
 import type { SnpClaims, SnpPlatform, Verification } from "./claims.ts";
 import { examineSnpEndorsements, type VerifiedSnpEndorsements } from "./verify-snp-endorsements.ts";
-
-/** The guest may be looked into by its host: bit 19 of the policy. */
-const POLICY_DEBUG = 1n << 19n;
 
 /**
  * Verifies a report with endorsements that nobody has verified. All reasons are noted, of both; claims exist only if
@@ -60,7 +57,7 @@ function conclude(
     tee: "sev-snp",
     anchor: endorsements.anchor,
     reportData: report.reportData,
-    isDebug: (report.measurements.policy & POLICY_DEBUG) !== 0n,
+    isDebug: isDebugGuest(report.measurements),
     expiresAtMs: Math.min(...endorsements.dated.map(({ validity }) => validity.toMs)) as UnixMs,
     reportVersion: report.version,
     measurements: report.measurements,
