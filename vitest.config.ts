@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ["**/test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "dist/**", "test/long/**"],
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     // RSA keys of simulated SNP platforms are searched for: seconds as a rule, many where the machine is loaded.
     hookTimeout: 60_000,
     maxWorkers: 2,

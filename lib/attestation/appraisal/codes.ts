@@ -61,7 +61,11 @@ export type AppraisalCode =
 export type HazardCode = "debug-enclave" | "provision-key" | "einittoken-key" | "migration-agent";
 
 /** What the default policy refuses, besides hazards. */
-export type DefaultRefusalCode = HazardCode | "service-td-bound" | "unexpected-claim";
+export type DefaultRefusalCode =
+  | HazardCode
+  | "service-td-bound"
+  | "report-by-host"
+  | "unexpected-claim";
 
 /** What is accepted and still worth a look. */
 export type WarningCode =

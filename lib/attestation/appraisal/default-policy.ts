@@ -23,11 +23,14 @@ const WANTED: Readonly<Record<HazardCode, string>> = {
   "einittoken-key": "an enclave without access to launch keys",
   "migration-agent": "a guest that no migration agent can carry off",
 };
+/** Past it nobody in the guest asked for the report: the host did, and chose its report data. */
+const MAX_GUEST_VMPL = 3;
 /** Bit 28 of TD ATTRIBUTES: the host cannot make the guest's memory vanish under it. */
 const SEPT_VE_DISABLE = { byte: 3, bits: 0x10 } as const;
 
 /**
- * Refuses debugging, SGX's provisioning and launch keys, a bound service TD, and SNP migration agents.
+ * Refuses debugging, SGX's provisioning and launch keys, a bound service TD, SNP migration agents, and SNP reports that
+ * the host asked for.
  * @param unexpectedClaims  names of RA-TLS claims besides `pubkey-hash` and `nonce`: bound, but by nobody understood
  */
 export function defaultRefusals(
@@ -43,6 +46,12 @@ export function defaultRefusals(
   const serviceTd = claims.tee === "tdx" ? claims.measurements.mrServiceTd : undefined;
   if (serviceTd?.some((byte) => byte !== 0)) {
     refusals.push(refusal("service-td-bound", toHex(serviceTd), "no service TD, MRSERVICETD zero"));
+  }
+  if (claims.tee === "sev-snp" && claims.measurements.vmpl > MAX_GUEST_VMPL) {
+    const seen = `VMPL ${claims.measurements.vmpl}`;
+    refusals.push(
+      refusal("report-by-host", seen, `0 to ${MAX_GUEST_VMPL}, the guest's own levels`),
+    );
   }
   for (const name of unexpectedClaims) {
     refusals.push(refusal("unexpected-claim", name, "pubkey-hash, and a nonce at most"));

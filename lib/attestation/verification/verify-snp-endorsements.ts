@@ -84,10 +84,7 @@ export function examineSnpEndorsements(
   return { leaf, signer, verified };
 }
 
-/** The anchor that holds the root's key: AMD may sign its root key again, with other dates. */
+/** The root itself, or else an anchor that holds its key: AMD may sign its root key again, with other dates. */
 const trustedAnchor = (anchors: readonly Uint8Array[], ark: Certificate): Uint8Array | undefined =>
-  anchors.find(
-    (anchor) =>
-      equalBytes(anchor, ark.der) ||
-      equalBytes(parseCertificate(anchor).publicKeyDer, ark.publicKeyDer),
-  );
+  anchors.find((anchor) => equalBytes(anchor, ark.der)) ??
+  anchors.find((anchor) => equalBytes(parseCertificate(anchor).publicKeyDer, ark.publicKeyDer));

@@ -47,6 +47,8 @@ test.each<[string, VerifiedClaims, string[]]>([
   ["a TD with a service TD", bound, ["service-td-bound"]],
   ["an ordinary guest", goodSnp, []],
   ["a guest at VMPL 1", snp({ vmpl: 1 }), []],
+  ["a guest at VMPL 3", snp({ vmpl: 3 }), []],
+  ["a report that the host asked for", snp({ vmpl: 0xffff_ffff }), ["report-by-host"]],
   ["a debug guest", snp({ policy: 0xb0000n }), ["debug-enclave"]],
   ["a guest with a migration agent", snp({ policy: 0x70000n }), ["migration-agent"]],
   ["an outdated platform", graded({ status: "OutOfDate" }), []],

@@ -421,6 +421,14 @@ describe("accepted", () => {
     expect(claims?.anchor).toBe(digestOf(ark));
   });
 
+  test("the very certificate of an anchor, where another one of the same key is trusted too", () => {
+    const renewed = root({ notAfterMs: daysFromNow(500), serial: Uint8Array.of(1, 0, 2) });
+    const [, other] = renewed.chain;
+    const { claims } = verifyScenario({ ...good, anchors: [other ?? ark, ark] });
+    expect(other).not.toEqual(ark);
+    expect(claims?.anchor).toBe(digestOf(ark));
+  });
+
   test("the second spelling of the signature, which changes no fact", () => {
     const order = BigInt(
       "0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
