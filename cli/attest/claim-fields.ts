@@ -24,10 +24,12 @@ export const claimFields = (claims: VerifiedClaims): Field[] => [
 ];
 
 /** "Intel, root 44a0…"; whatever is no vendor's is said to be none. */
-function describeAnchor(anchor: Digest): string {
-  const vendor = VENDOR_ANCHORS.find(({ der }) => digestOf(der) === anchor)?.name;
-  return `${vendor ?? "a root that is no vendor's"}, SHA-256 ${anchor}`;
-}
+const describeAnchor = (anchor: Digest): string =>
+  `${vendorOf(anchor) ?? "a root that is no vendor's"}, SHA-256 ${anchor}`;
+
+/** "intel", "amd-milan", …; undefined for a root that is no vendor's. */
+export const vendorOf = (anchor: Digest): string | undefined =>
+  VENDOR_ANCHORS.find(({ der }) => digestOf(der) === anchor)?.name;
 
 function tcbFields(tcb: DcapTcb): Field[] {
   const parts = [

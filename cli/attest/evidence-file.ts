@@ -21,7 +21,7 @@ export type EvidenceFile =
   | { readonly kind: "ra-tls"; readonly raTls: RaTlsCertificate };
 
 /** Largest file that is looked into; the readers have limits of their own. */
-const MAX_FILE_BYTES = 1024 * 1024;
+export const MAX_EVIDENCE_FILE_BYTES = 1024 * 1024;
 const DER_SEQUENCE = 0x30;
 /** Attestation key type of a quote, in the bytes where an SNP report has the zeros of its version. */
 const ECDSA_P256 = 2;
@@ -32,7 +32,7 @@ const ECDSA_P256 = 2;
  * @throws EvidenceError
  */
 export function parseEvidenceFile(file: Uint8Array): EvidenceFile {
-  if (file.byteLength > MAX_FILE_BYTES) {
+  if (file.byteLength > MAX_EVIDENCE_FILE_BYTES) {
     throw new EvidenceError("too-large", `a file of ${file.byteLength} bytes is no evidence`);
   }
   const [certificate, ...others] = pemBlocksOf(file);
@@ -40,7 +40,11 @@ export function parseEvidenceFile(file: Uint8Array): EvidenceFile {
     throw new EvidenceError("malformed-pem", `${others.length + 1} blocks of PEM; one is evidence`);
   }
   if (certificate !== undefined) return parseCertificateBytes(certificate.der);
-  const bytes = decodeText(file) ?? file;
+  if (isText(file)) return parseEvidenceBytes(bytesOfText(file));
+  return parseEvidenceBytes(file);
+}
+
+function parseEvidenceBytes(bytes: Uint8Array): EvidenceFile {
   if (bytes[0] === DER_SEQUENCE) return parseCertificateBytes(bytes);
   const keyType = (bytes[2] ?? 0) | ((bytes[3] ?? 0) << 8);
   if (bytes.byteLength === SNP_REPORT_BYTES && keyType !== ECDSA_P256) {
@@ -54,10 +58,14 @@ const parseCertificateBytes = (der: Uint8Array): EvidenceFile => ({
   raTls: parseRaTlsCertificate(der),
 });
 
-/** The bytes that a text of hex or base64 stands for; undefined if it is none. */
-function decodeText(file: Uint8Array): Uint8Array | undefined {
-  if (!isText(file)) return undefined;
+/** The bytes that a text of hex or base64 stands for. @throws EvidenceError "malformed-quote" */
+function bytesOfText(file: Uint8Array): Uint8Array {
   const text = Buffer.from(file).toString("latin1").replace(/\s/g, "");
-  if (text === "") return undefined;
-  return fromHex(text.replace(/^0x/, "").toLowerCase()) ?? fromBase64(text);
+  if (text === "") throw new EvidenceError("malformed-quote", "it is empty");
+  const bytes = fromHex(text.replace(/^0x/, "").toLowerCase()) ?? fromBase64(text);
+  if (bytes !== undefined) return bytes;
+  const why = text.startsWith("{")
+    ? "it is JSON, and so no evidence; collateral is named with --collateral"
+    : "it is a text, but neither hex nor base64 nor PEM";
+  throw new EvidenceError("malformed-quote", why);
 }

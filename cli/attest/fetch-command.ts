@@ -24,7 +24,7 @@ import { writeJson, writeLine } from "../output.ts";
 import { datesOf } from "./endorsement-dates.ts";
 import { fetchEndorsements } from "./fetch-endorsements.ts";
 import { readRoot } from "./given-files.ts";
-import { collect, readEvidenceFile } from "./verify-command.ts";
+import { readEvidenceFile, rootOption } from "./verify-command.ts";
 
 const PRODUCTS = ["Milan", "Genoa", "Turin"] as const;
 
@@ -58,7 +58,7 @@ export function addFetchCommand(group: Command, context: CommandContext): void {
     )
     .option("--early", "Intel: new TCB levels at once, not after their grace")
     .option("--product <name>", "SNP reports of version 2: the product", choice(PRODUCTS))
-    .option("--root <file>", "the root to trust in the vendors' place; repeatable", collect, [])
+    .addOption(rootOption())
     .option("--json", "one line of JSON")
     .action((file: string, options: Options) => fetchInto(context, file, options));
 }

@@ -1,6 +1,7 @@
 /** What evidence is held against, from the files that the command line names. */
 import {
   type CollateralFile,
+  MAX_BUNDLE_BYTES,
   readCollateralFile,
 } from "../../lib/attestation/collateral/bundle-file.ts";
 import { parseCertificate } from "../../lib/attestation/endorsements/certificate.ts";
@@ -9,14 +10,18 @@ import { EvidenceError } from "../../lib/attestation/evidence-error.ts";
 import { fromHex } from "../../lib/base/bytes.ts";
 import { usageError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
-import { readFileOr, within } from "../enrol-member.ts";
+import { within } from "../enrol-member.ts";
 import { dcapSetFor, snpPartsFor } from "./collateral-choice.ts";
 import type { EvidenceFile } from "./evidence-file.ts";
 import { parseInstant } from "./instant-option.ts";
+import { readInput } from "./read-input.ts";
 import { pemBlocksOf } from "./text-or-bytes.ts";
 import type { Given } from "./verify-evidence.ts";
 
 /** What the command line gave beside the evidence: file names, and hex and time as people write them. */
+/** Largest file with a certificate, a chain or a revocation list; their readers have limits of their own. */
+const MAX_PART_FILE_BYTES = 4 * 1024 * 1024;
+
 export type GivenOptions = {
   readonly collateral?: string;
   readonly leaf?: string;
@@ -43,7 +48,7 @@ export async function readGiven(
   const file = collateral === undefined ? undefined : await readCollateral(collateral);
   return {
     collateral: file && dcapSetFor(evidence, file),
-    snp: evidence.kind === "snp-report" ? await readSnp(evidence, options, file) : undefined,
+    snp: evidence.kind === "snp-report" ? await readSnp(evidence, options, file) : {},
     roots: roots.length === 0 ? undefined : roots,
     nonce,
     nowMs,
@@ -61,7 +66,8 @@ function refuseUnused({ kind }: EvidenceFile, options: GivenOptions): void {
 }
 
 async function readCollateral(file: string): Promise<CollateralFile> {
-  const bytes = await readFileOr(file, "`fedclave attest fetch` writes one");
+  const hint = "`fedclave attest fetch` writes one";
+  const bytes = await readInput(file, hint, MAX_BUNDLE_BYTES);
   return within(file, () => readCollateralFile(bytes));
 }
 
@@ -69,19 +75,19 @@ async function readSnp(
   evidence: EvidenceFile & { readonly kind: "snp-report" },
   options: GivenOptions,
   file: CollateralFile | undefined,
-): Promise<SnpEndorsements | undefined> {
+): Promise<Partial<SnpEndorsements>> {
   const held = file === undefined ? {} : await snpPartsFor(evidence.report, file);
   const leaf = options.leaf === undefined ? held.leaf : await readOne(options.leaf, "the leaf");
   const chain = options.chain === undefined ? held.chain : await readChain(options.chain);
   const crl =
     options.crl === undefined ? held.crl : await readOne(options.crl, "the revocation list");
-  if (leaf === undefined || chain === undefined) return undefined;
-  return { leaf, chain, ...(crl === undefined ? {} : { crl }) };
+  return { ...(leaf && { leaf }), ...(chain && { chain }), ...(crl && { crl }) };
 }
 
 /** DER of a certificate or a list, or one block of PEM; its content is for the verifier to judge. */
 async function readOne(file: string, what: string): Promise<Uint8Array> {
-  const bytes = await readFileOr(file, `it should be ${what}, DER or PEM`);
+  const hint = `it should be ${what}, DER or PEM`;
+  const bytes = await readInput(file, hint, MAX_PART_FILE_BYTES);
   return within(file, () => {
     const [block, ...others] = pemBlocksOf(bytes);
     if (others.length > 0) throw new EvidenceError("malformed-pem", "several blocks of PEM");
@@ -90,7 +96,8 @@ async function readOne(file: string, what: string): Promise<Uint8Array> {
 }
 
 async function readChain(file: string): Promise<readonly Uint8Array[]> {
-  const bytes = await readFileOr(file, "it should be PEM of ASK or ASVK, then ARK");
+  const hint = "it should be PEM of ASK or ASVK, then ARK";
+  const bytes = await readInput(file, hint, MAX_PART_FILE_BYTES);
   return within(file, () => {
     const blocks = pemBlocksOf(bytes);
     if (blocks.length === 0) throw new EvidenceError("malformed-pem", "no PEM in it");

@@ -1,9 +1,12 @@
 /** `fedclave attest show`: what evidence or collateral says, without a word on whether it is true. */
 import type { Command } from "commander";
-import { readCollateralFile } from "../../lib/attestation/collateral/bundle-file.ts";
+import {
+  MAX_BUNDLE_BYTES,
+  readCollateralFile,
+} from "../../lib/attestation/collateral/bundle-file.ts";
 import type { UnixMs } from "../../lib/base/ids.ts";
 import type { CommandContext } from "../context.ts";
-import { readFileOr, within } from "../enrol-member.ts";
+import { within } from "../enrol-member.ts";
 import { type OutputStream, paint, writeJson, writeLine } from "../output.ts";
 import { renderFields, renderTable } from "../rendering/table.ts";
 import { formatInstant } from "../rendering/units.ts";
@@ -12,6 +15,7 @@ import { evidenceFields } from "./evidence-fields.ts";
 import { parseEvidenceFile } from "./evidence-file.ts";
 import { evidenceRecord } from "./evidence-record.ts";
 import { parseInstant } from "./instant-option.ts";
+import { readInput } from "./read-input.ts";
 
 type Options = { readonly now?: string; readonly json?: true };
 
@@ -28,7 +32,8 @@ export function addShowCommand(group: Command, context: CommandContext): void {
     .option("--now <time>", "collateral: what has ended then (default: now)")
     .option("--json", "one line of JSON")
     .action(async (file: string, options: Options) => {
-      const bytes = await readFileOr(file, "name evidence, or a collateral file");
+      const hint = "name evidence, or a collateral file";
+      const bytes = await readInput(file, hint, MAX_BUNDLE_BYTES);
       if (looksLikeJson(bytes)) showCollateral(context, file, bytes, options);
       else showEvidence(context, file, bytes, options);
     });

@@ -1,11 +1,13 @@
 /** `fedclave attest verify`: is this evidence genuine, and harmless? */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { CliError, EndedWithStatus } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
-import { readFileOr, within } from "../enrol-member.ts";
+import { within } from "../enrol-member.ts";
 import { writeJson, writeLine } from "../output.ts";
-import { type EvidenceFile, parseEvidenceFile } from "./evidence-file.ts";
+import { type EvidenceFile, MAX_EVIDENCE_FILE_BYTES, parseEvidenceFile } from "./evidence-file.ts";
 import { type GivenOptions, readGiven } from "./given-files.ts";
+import { nextSteps } from "./next-steps.ts";
+import { readInput } from "./read-input.ts";
 import { unreadableVerdict, VERDICT_STATUS, verdictOf } from "./verdict.ts";
 import { verdictLines } from "./verdict-lines.ts";
 import { type Outcome, verifyEvidence } from "./verify-evidence.ts";
@@ -30,7 +32,7 @@ export function addVerifyCommand(group: Command, context: CommandContext): void 
     .option("--leaf <file>", "SNP: the VCEK or VLEK certificate")
     .option("--chain <file>", "SNP: PEM of ASK or ASVK, then ARK")
     .option("--crl <file>", "SNP: the revocation list of the ARK")
-    .option("--root <file>", "the root to trust in the vendors' place; repeatable", collect, [])
+    .addOption(rootOption())
     .option("--nonce <hex>", "RA-TLS: what the certificate has to bind for freshness")
     .option("--now <time>", "2025-07-04T10:28:44Z: the time to judge dates at (default: now)")
     .option("--json", "one line of JSON")
@@ -42,8 +44,11 @@ export function addVerifyCommand(group: Command, context: CommandContext): void 
     .action((file: string, options: Options) => verify(context, file, options));
 }
 
-/** Takes one more value of an option that may be repeated. */
-export const collect = (text: string, before: readonly string[]): string[] => [...before, text];
+/** `--root FILE`, as often as there are roots. */
+export const rootOption = (): Option =>
+  new Option("--root <file>", "a root to trust in the vendors' place, DER or PEM; repeatable")
+    .default([], "those of Intel and AMD")
+    .argParser((file: string, before: readonly string[]) => [...before, file]);
 
 async function verify(context: CommandContext, file: string, options: Options): Promise<void> {
   try {
@@ -51,7 +56,7 @@ async function verify(context: CommandContext, file: string, options: Options): 
     const outcome = verifyEvidence(evidence, await readGiven(context, evidence, options));
     const verdict = verdictOf(evidence, outcome);
     if (options.json === true) writeJson(context.stdout, verdict);
-    else tell(context, file, evidence, outcome);
+    else tell(context, file, evidence, outcome, options);
     if (!verdict.accepted) throw new EndedWithStatus(VERDICT_STATUS.refused);
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
@@ -66,15 +71,15 @@ function tell(
   file: string,
   evidence: EvidenceFile,
   outcome: Outcome,
+  { root }: Options,
 ): void {
   for (const line of verdictLines(stdout, evidence, outcome)) writeLine(stdout, line);
-  if (outcome.checks.some(({ refusal }) => refusal?.code === "collateral-missing")) {
-    writeLine(stderr, `Get what is missing with: fedclave attest fetch ${file} --out FILE`);
-  }
+  for (const line of nextSteps(file, outcome, root.length > 0)) writeLine(stderr, line);
 }
 
 /** @throws CliError "unreadable-file" */
 export async function readEvidenceFile(file: string): Promise<EvidenceFile> {
-  const bytes = await readFileOr(file, "name a quote, an SNP report or an RA-TLS certificate");
+  const hint = "name a quote, an SNP report or an RA-TLS certificate";
+  const bytes = await readInput(file, hint, MAX_EVIDENCE_FILE_BYTES);
   return within(file, () => parseEvidenceFile(bytes));
 }

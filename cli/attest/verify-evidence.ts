@@ -21,7 +21,8 @@ import type { EvidenceFile } from "./evidence-file.ts";
 export type Given = {
   /** Of the platform that made the quote; undefined if there is none. */
   readonly collateral: DcapCollateral | undefined;
-  readonly snp: SnpEndorsements | undefined;
+  /** Of the processor that signed the report, as far as they are at hand. */
+  readonly snp: Partial<SnpEndorsements>;
   /** DER; undefined means the vendors'. */
   readonly roots: readonly Uint8Array[] | undefined;
   /** What an RA-TLS certificate must bind; undefined if nothing was asked of its maker. */
@@ -65,12 +66,20 @@ export function verifyEvidence(evidence: EvidenceFile, given: Given): Outcome {
 }
 
 function verifySnp(report: SnpReport, { snp, roots, nowMs }: Given) {
-  if (snp !== undefined) {
-    return verifySnpReport(report, snp, roots ?? Object.values(AMD_ROOTS), nowMs);
+  const { leaf, chain } = snp;
+  if (leaf !== undefined && chain !== undefined) {
+    return verifySnpReport(
+      report,
+      { ...snp, leaf, chain },
+      roots ?? Object.values(AMD_ROOTS),
+      nowMs,
+    );
   }
   const checklist = new Checklist();
-  const claim = "report: certificates of its signer at hand";
-  checklist.note(false, "collateral-missing", claim, "none", "--leaf FILE.der --chain FILE.pem");
+  const note = (has: boolean, claim: string, wanted: string) =>
+    checklist.note(has, "collateral-missing", claim, "none", wanted);
+  note(leaf !== undefined, "report: certificate of its signer at hand", "--leaf FILE.der");
+  note(chain !== undefined, "report: certificates of ASK and ARK at hand", "--chain FILE.pem");
   return { checks: checklist.checks, claims: undefined };
 }
 

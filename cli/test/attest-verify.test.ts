@@ -164,10 +164,60 @@ describe("accepted with status 0", () => {
     const lines = run.stdout.split("\n");
     const claims = lines.filter((line) => line.startsWith("✓ "));
     expect(claims).toEqual(verdict.checks.map(({ claim }) => `✓ ${claim}`));
-    expect(lines).toContain("Genuine, and accepted by the default policy.");
+    const verdictLine =
+      "Genuine under a root that is no vendor's, and accepted by the default policy.";
+    expect(lines.slice(-2)).toEqual([verdictLine, ""]);
     expect(run.stdout).toContain(verdict.measurement);
     expect(run.stdout).toContain("a root that is no vendor's");
   });
+});
+
+test("a refusal ends with the claims that do not hold, and says what helps", async () => {
+  const ended = await runCommand([
+    ...["attest", "verify", at("sgx/quote.bin"), ...dcap(), "--now", "2049-01-01"],
+  ]);
+  const [, tail = ""] = ended.stdout.split("Not genuine: ");
+  expect(tail).toMatch(/^\d+ of \d+ claims do not hold:\n(?: {4}[a-z-]+ {2}\(.*\)\n)+$/);
+  expect(tail).toContain("    tcb-info-expired  (TCB info: valid still)\n");
+  expect(ended.stderr).toContain(
+    `newer documents with: fedclave attest fetch ${at("sgx/quote.bin")}`,
+  );
+  const foreign = await runCommand([
+    "attest",
+    "verify",
+    at("sgx/quote.bin"),
+    ...dcap().slice(0, 2),
+  ]);
+  expect(foreign.stderr).toContain("--root root.der");
+  expect(foreign.stderr).toContain("docs/errors.md");
+});
+
+test("collateral of another platform is said with the command that gets the right one", async () => {
+  const knob = ["--knob", "fmspc-other"];
+  await runCommand(["attest", "simulate", "--out", at("other"), ...knob]);
+  const given = ["--collateral", at("other/collateral.json"), "--root", at("other/root.der")];
+  const { stderr } = await runCommand(["attest", "verify", at("other/quote.bin"), ...given]);
+  expect(stderr).toContain("Get those of this platform with: fedclave attest fetch");
+});
+
+test("of a report's certificates, only those that are missing are asked for", async () => {
+  const leaf = ["--leaf", at("sev-snp/leaf.der")];
+  const { status, verdict } = await verify(at("sev-snp/report.bin"), ...leaf);
+  expect(status).toBe(2);
+  expect(verdict.reasons.map(({ wanted }) => wanted)).toEqual(["--chain FILE.pem"]);
+});
+
+test.each<[string, () => readonly string[], string]>([
+  ["nothing", () => [at("none")], "(there is none)"],
+  ["a directory", () => [at("sgx")], "(it is a directory)"],
+  ["an empty file", () => [at("empty")], "it is empty; name a quote"],
+  ["a device without end", () => ["/dev/zero"], "it has more than 1048576 bytes"],
+  ["a text", () => [at("text")], "neither hex nor base64 nor PEM"],
+  ["collateral in the place of evidence", () => [at("sgx/collateral.json")], "--collateral"],
+])("why %s cannot be read is said", async (_, args, why) => {
+  const { status, stderr } = await runCommand(["attest", "verify", ...args()]);
+  expect([status, stderr.split("\n").length]).toEqual([1, 2]);
+  expect(stderr).toContain(why);
 });
 
 test("what is missing is said with the command that gets it", async () => {
