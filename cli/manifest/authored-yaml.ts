@@ -1,5 +1,5 @@
 /** Manifests as people write them: YAML 1.2, in which JSON is included. */
-import { isScalar, parseDocument, visit } from "yaml";
+import { isMap, isScalar, parseDocument, visit } from "yaml";
 import { CliError } from "../cli-error.ts";
 
 /** From this length on digits are hex: no count is that long. */
@@ -22,6 +22,13 @@ export function parseAuthored(text: string, file: string): unknown {
       if (isScalar(node) && typeof value === "number" && isHex) node.value = source;
     },
   });
+  if (!isMap(document.contents)) {
+    const why = text.trim() === "" ? "is empty" : "holds no fields such as kind, version and name";
+    throw new CliError(
+      "unreadable-file",
+      `${file} ${why}; begin one with \`fedclave manifest init\``,
+    );
+  }
   try {
     return document.toJS();
   } catch (cause) {

@@ -53,5 +53,8 @@ function summaryLine(changes: readonly Change[]): string {
 
 const cut = (value: string | null): string => {
   if (value === null) return "-";
-  return value.length <= MAX_VALUE_LENGTH ? value : `${value.slice(0, MAX_VALUE_LENGTH - 1)}…`;
+  if (value.length <= MAX_VALUE_LENGTH) return value;
+  // Keys in DER begin alike and measurements may: the end is what tells two of them apart.
+  const end = value.slice(-Math.floor(MAX_VALUE_LENGTH / 2));
+  return `${value.slice(0, MAX_VALUE_LENGTH - 1 - end.length)}…${end}`;
 };

@@ -87,5 +87,7 @@ export function signatureText(
   { signers, threshold }: Pick<SignatureCheck, "signers" | "threshold">,
 ): string {
   if (envelope === undefined) return `not signed; ${counted(threshold, "admin")} must`;
-  return `signed by ${signers.join(", ") || "no admin"}: ${signers.length} of ${threshold} needed`;
+  const missing = threshold - signers.length;
+  const waiting = missing > 0 ? `, so ${missing} more must sign` : "";
+  return `signed by ${signers.join(", ") || "no admin"}: ${signers.length} of ${threshold} needed${waiting}`;
 }

@@ -248,9 +248,11 @@ test("the digest is of the exact bytes, whether bare, signed or in federation.js
 test("admins sign one after the other, and the file says who is missing", async () => {
   await build();
   const first = await sign("admin", "manifest.json");
-  expect(first.stdout).toContain("manifest.signed.json: signed by admin: 1 of 2 needed");
+  expect(first.stdout).toContain(
+    "manifest.signed.json: signed by admin: 1 of 2 needed, so 1 more must sign\n",
+  );
   const second = await sign("second", "manifest.signed.json");
-  expect(second.stdout).toContain("signed by admin, second: 2 of 2 needed");
+  expect(second.stdout).toContain("signed by admin, second: 2 of 2 needed\n");
   const check = await manifest("check", at("manifest.signed.json"), "--json");
   expect(JSON.parse(check.stdout)).toMatchObject({ signers: ["admin", "second"], problems: [] });
 });
@@ -347,6 +349,28 @@ test("a difference is a table, or JSON with whole values; equal manifests have n
   await build();
   const none = await manifest("diff", at("federation.yaml"), at("manifest.json"));
   expect(none.stdout).toBe("No difference: the same bytes, the same digest.\n");
+});
+
+test("two measurements that begin alike are seen to differ in the table", async () => {
+  const measured = (last: string) => `${"ab".repeat(31)}${last}`;
+  const place = "roles.combiner.0.measurement.mrEnclave";
+  await edit((tree) => set(place, measured("01"))(tree), "federation.yaml");
+  await edit((tree) => set(place, measured("02"))(tree), "next.yaml");
+  const { stdout } = await manifest("diff", at("federation.yaml"), at("next.yaml"));
+  const [, row = ""] = stdout.split("\n");
+  expect(row).toMatch(/^loosening .* (abab\S*…\S*ab01) +(abab\S*…\S*ab02) /);
+});
+
+test.each([
+  ["an empty file", "\n", "is empty"],
+  ["a list", "- a\n", "holds no fields"],
+  ["a text", "hello\n", "holds no fields"],
+])("%s is said to be no manifest, with where to begin", async (_, text, why) => {
+  await writeFile(at("none.yaml"), text);
+  const run = await manifest("check", at("none.yaml"));
+  expect([run.status, run.stdout]).toEqual([1, ""]);
+  expect(run.stderr).toContain(`none.yaml ${why}`);
+  expect(run.stderr).toContain("fedclave manifest init");
 });
 
 test.each([
