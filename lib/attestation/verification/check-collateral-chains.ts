@@ -1,7 +1,6 @@
 /** Who vouches for DCAP endorsements: three chains of two certificates, under one root that is trusted. */
 import { equalBytes } from "../../base/bytes.ts";
 import type { UnixMs } from "../../base/ids.ts";
-import type { Certificate } from "../endorsements/certificate.ts";
 import type { Crl } from "../endorsements/crl.ts";
 import type { DcapCollateral } from "../endorsements/dcap-collateral.ts";
 import { type KeyedCertificate, withPublicKey } from "../endorsements/keyed-certificate.ts";
@@ -12,6 +11,7 @@ import {
   TCB_SIGNING_CHAIN,
 } from "./chains/certificate-profile.ts";
 import { checkNotRevoked } from "./chains/check-revocation.ts";
+import { noteRoot } from "./chains/note-root.ts";
 import type { Checklist } from "./checklist.ts";
 
 /** A certificate and the part it plays. */
@@ -56,7 +56,8 @@ export function checkCollateralChains(
     if (endRead === undefined || rootRead === undefined) return undefined;
     const [endProfile, rootProfile] = profile;
     const known = all.find((each) => each.profile === rootProfile)?.certificate;
-    noteRoot(checklist, title, rootRead, known, anchors);
+    const claim = `${title}: ends at a root that is trusted`;
+    noteRoot(checklist, claim, rootRead, anchors, known);
     const end = withPublicKey(endRead);
     if (known !== undefined && equalBytes(known.der, rootRead.der)) {
       checkIssued(checklist, end, endProfile, known, rootProfile.title, nowMs);
@@ -79,22 +80,4 @@ export function checkCollateralChains(
       : check(qeIdentityIssuerChain, TCB_SIGNING_CHAIN, "QE identity chain");
   const [root] = all.filter(({ profile }) => profile.part === "root");
   return { root: root?.certificate, pckCa, tcbInfoSigner, qeIdentitySigner, all };
-}
-
-/** @param known  the root of the chains before: all stand under one */
-function noteRoot(
-  checklist: Checklist,
-  title: string,
-  root: Certificate,
-  known: Certificate | undefined,
-  anchors: readonly Uint8Array[],
-): void {
-  const isTrusted = anchors.some((anchor) => equalBytes(anchor, root.der));
-  checklist.note(
-    isTrusted && (known === undefined || equalBytes(known.der, root.der)),
-    "root-not-trusted",
-    `${title}: ends at a root that is trusted`,
-    root.commonName ?? "a root without a name",
-    "the certificate of a trusted root, byte for byte",
-  );
 }

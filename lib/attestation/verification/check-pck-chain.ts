@@ -1,7 +1,7 @@
 /** Who certified the platform of a quote: its PCK, under the CA that the endorsements are about. */
 import type { KeyObject } from "node:crypto";
 import { equalBytes } from "../../base/bytes.ts";
-import type { UnixMs } from "../../base/ids.ts";
+import { digestOf, type UnixMs } from "../../base/ids.ts";
 import type { Certificate } from "../endorsements/certificate.ts";
 import { withPublicKey } from "../endorsements/keyed-certificate.ts";
 import { type PckPlatform, readSgxExtension } from "../endorsements/sgx-extension.ts";
@@ -9,6 +9,7 @@ import type { Certification } from "../evidence/quote.ts";
 import { checkChain, checkIssued } from "./chains/certificate-chain.ts";
 import { PCK_CHAIN } from "./chains/certificate-profile.ts";
 import { checkNotRevoked } from "./chains/check-revocation.ts";
+import { noteRoot } from "./chains/note-root.ts";
 import { checkCertificationData } from "./check-certification-data.ts";
 import type { Checklist } from "./checklist.ts";
 import type { CollateralParts } from "./examine-collateral.ts";
@@ -105,14 +106,8 @@ function checkWhole(
   if (chain === undefined || ca === undefined || root === undefined) return undefined;
   checkChain(checklist, chain, PCK_CHAIN, nowMs);
   if (anchors !== undefined || knownRoot !== undefined) {
-    const isTrusted = anchors?.some((anchor) => equalBytes(anchor, root.der)) ?? true;
-    checklist.note(
-      isTrusted && (knownRoot === undefined || equalBytes(knownRoot.der, root.der)),
-      "root-not-trusted",
-      "PCK chain: ends at a root that is trusted, and at the endorsements'",
-      root.commonName ?? "a root without a name",
-      "the certificate of a trusted root, byte for byte",
-    );
+    const claim = "PCK chain: ends at a root that is trusted, and at the endorsements'";
+    noteRoot(checklist, claim, root, anchors, knownRoot);
   }
   // The same CA may come with a certificate that was renewed; another's revocation list says nothing of this PCK.
   if (knownCa !== undefined) {
@@ -120,8 +115,8 @@ function checkWhole(
       equalBytes(ca.subject, knownCa.subject) && equalBytes(ca.publicKeyDer, knownCa.publicKeyDer),
       "pck-ca-differs",
       "PCK chain: issued by the CA whose revocation list is at hand",
-      ca.commonName ?? "a CA without a name",
-      knownCa.commonName ?? "another key",
+      () => `${ca.commonName ?? "no name"}, key ${digestOf(ca.publicKeyDer)}`,
+      () => `${knownCa.commonName ?? "no name"}, key ${digestOf(knownCa.publicKeyDer)}`,
     );
   }
   if (rootCrl !== undefined) checkNotRevoked(checklist, ca, CA_PROFILE, rootCrl);
