@@ -10,6 +10,7 @@ import { onPremManifest } from "../lib/federation/manifest/on-prem-manifest.ts";
 import { writeManifest } from "../lib/federation/manifest/parse-manifest.ts";
 import { authorityKeyPem, generateAuthorityKey } from "../lib/provisioning/authority.ts";
 import { CliError } from "./cli-error.ts";
+import { makeDirectory } from "./make-directory.ts";
 
 /** The name of the admin key in a manifest that `init` writes. */
 export const ADMIN_KEY_NAME = "admin" as Name;
@@ -99,10 +100,10 @@ export async function initFederation(
 
 /**
  * Makes a directory that only its owner can enter.
- * @throws CliError "already-exists" if there is something in it
+ * @throws CliError "already-exists" if there is something in it | "unwritable-file"
  */
 export async function makeEmptyDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, 0o700);
   if ((await readdir(directory)).length > 0) {
     throw new CliError(
       "already-exists",

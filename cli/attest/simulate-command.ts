@@ -1,5 +1,4 @@
 /** `fedclave attest simulate`: evidence of a TEE in software, honest or with one thing wrong, to try verifiers on. */
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { Command } from "commander";
 import type { Knob, KnobAnswer } from "../../lib/attestation/attester/simulated/knobs/knob.ts";
@@ -7,10 +6,11 @@ import { findKnob, KNOBS } from "../../lib/attestation/attester/simulated/knobs/
 import { createDevelopmentRoot } from "../../lib/attestation/attester/simulated/root/development-root.ts";
 import { openDevelopmentRoot } from "../../lib/attestation/attester/simulated/root/development-root-file.ts";
 import type { Tee } from "../../lib/attestation/verification/claims.ts";
-import { CliError, usageError } from "../cli-error.ts";
+import { usageError } from "../cli-error.ts";
 import { writeNewFile } from "../commands/member.ts";
 import { choice } from "../commands/options.ts";
 import type { CommandContext } from "../context.ts";
+import { makeDirectory } from "../make-directory.ts";
 import { writeJson, writeLine } from "../output.ts";
 import { renderTable } from "../rendering/table.ts";
 import { type SimulatedFile, simulateEvidence } from "./simulate-evidence.ts";
@@ -81,7 +81,7 @@ async function simulate(context: CommandContext, options: Options): Promise<void
       ? createDevelopmentRoot({ randomness, nowMs })
       : await openDevelopmentRoot(developmentRoot, clock, randomness);
   const files = await simulateEvidence({ root, tee, knob, nowMs });
-  await makeDirectory(out);
+  await makeDirectory(out, 0o755);
   for (const { name, content } of files) await writeNewFile(path.join(out, name), content);
   const command = verifyCommand(out, files);
   if (options.json === true) {
@@ -101,12 +101,6 @@ function knobArgument(name: string, tee: Tee): Knob {
     throw usageError(`--knob ${name} is for --tee ${knob.tees.join(" or ")}`);
   }
   return knob;
-}
-
-async function makeDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true }).catch((cause: unknown) => {
-    throw new CliError("unwritable-file", `${directory} cannot be made`, { cause });
-  });
 }
 
 function verifyCommand(out: string, files: readonly SimulatedFile[]): string {
