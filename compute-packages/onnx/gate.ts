@@ -41,6 +41,7 @@ export type GateCode =
   | "operand-refused"
   | "shape-mismatch"
   | "value-too-large"
+  | "too-much-work"
   | "graph-inputs-differ"
   | "graph-outputs-differ";
 

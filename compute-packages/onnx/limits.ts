@@ -13,6 +13,18 @@ export const MAX_INITIALIZER_ELEMENTS = 2 ** 20;
 export const MAX_VALUE_ELEMENTS = 2 ** 29;
 /** Elements of all values of a graph together, likewise. */
 export const MAX_TOTAL_ELEMENTS = 2 ** 30;
+/** Kernel, stride and dilation of a window along one axis. */
+export const MAX_WINDOW_SIZE = 4096;
+/**
+ * Multiply-adds, or what takes as long, of one step at the largest batch, and of the steps that one run() takes
+ * together. The runtime cannot be stopped within a run: this is how long a cancellation waits, some seconds on a
+ * core of today.
+ */
+export const MAX_RUN_WORK = 2 ** 36;
+/** An element that goes through an operator takes about as long as this many multiply-adds. */
+export const ELEMENT_WORK = 16;
+/** Calling an operator takes about as long as this many multiply-adds. */
+export const NODE_WORK = 2 ** 14;
 /** Entries of an attribute that is a list. */
 export const MAX_ATTRIBUTE_ENTRIES = 16;
 /** The file format generations and operator sets this build was tested with. */
@@ -23,7 +35,7 @@ export const OPSET_VERSIONS = { minimum: 17, maximum: 17 } as const;
 export const MAX_EXAMPLES = 2 ** 28;
 /** Examples given to the evaluation graph at a time. */
 export const EVALUATION_BATCH_SIZE = 1000;
-/** Steps in one run(): bounds how long a cancellation waits within a large epoch. */
+/** Steps in one run(), however little work they are. */
 export const MAX_STEPS_PER_RUN = 8192;
 /** Mask bytes made ahead for one run(). */
 export const MAX_MASK_BYTES_PER_RUN = 64 * MIB;
