@@ -159,6 +159,7 @@ export function packageLines(pkg: ComputePackage): string[] {
       [{ title: "trained tensor" }, { title: "dtype" }, { title: "shape" }],
       Object.entries(onnx.state).map(([name, each]) => [name, each.dtype, shape(each.shape)]),
     ),
+    ...localStateLines(onnx),
     "",
     ...renderTable(
       [
@@ -175,6 +176,16 @@ export function packageLines(pkg: ComputePackage): string[] {
       ]),
     ),
   ];
+}
+
+function localStateLines({ localState = {} }: ComputePackage["manifest"]["onnx"]): string[] {
+  const rows = Object.entries(localState).map(([name, each]) => [
+    name,
+    each.dtype,
+    `[${each.shape.join(", ")}]`,
+  ]);
+  const columns = [{ title: "tensor that stays" }, { title: "dtype" }, { title: "shape" }];
+  return rows.length === 0 ? [] : ["", ...renderTable(columns, rows)];
 }
 
 export const packageTable = (packages: readonly PackageView[]): string[] =>

@@ -4,6 +4,7 @@ import {
   MAX_BATCH_SIZE,
   MAX_DECLARED,
   MAX_LOCAL_EPOCHS,
+  MAX_LOCAL_TENSORS,
   MAX_RANK,
   MAX_STATE_TENSORS,
   MAX_TENSOR_ELEMENTS,
@@ -93,6 +94,11 @@ const onnx = z.strictObject({
   state: recordOf(state, MAX_STATE_TENSORS).check(
     z.refine((record) => Object.keys(record).length > 0, { error: "declares no tensor" }),
   ),
+  localState: z.optional(
+    recordOf(state, MAX_LOCAL_TENSORS).check(
+      z.refine((record) => Object.keys(record).length > 0, { error: "declares no tensor" }),
+    ),
+  ),
   masks: recordOf(mask, MAX_DECLARED),
   hyperparameters,
 });
@@ -118,11 +124,12 @@ export const onnxManifestSchema = z
   .check(
     z.refine(
       ({ data, onnx }) => {
-        const declared = [data, onnx.state, onnx.masks, onnx.hyperparameters].flatMap(Object.keys);
+        const { state, localState = {}, masks, hyperparameters } = onnx;
+        const declared = [data, state, localState, masks, hyperparameters].flatMap(Object.keys);
         const names = [...RESERVED_NAMES, ...declared];
         return new Set(names).size === names.length;
       },
-      { error: "uses one name for two of inputs, state, masks and hyperparameters" },
+      { error: "uses one name for two of inputs, state, local state, masks and hyperparameters" },
     ),
   );
 

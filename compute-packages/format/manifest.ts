@@ -16,7 +16,7 @@ export type InputDtype = "U8" | "I32" | "I64" | "F32";
 /** One input of the data set; the shape leaves out the example axis, so [] is one number per example. */
 export type InputSpec = { readonly dtype: InputDtype; readonly shape: readonly number[] };
 
-/** One trained tensor: a model of this package has exactly these. */
+/** One tensor of the state that a step reads and writes. */
 export type StateSpec = { readonly dtype: "F32"; readonly shape: readonly number[] };
 
 /** Random 0/1 bytes per example and step; 1 with probability keepPer256/256. */
@@ -39,7 +39,13 @@ export type OnnxSection = {
   readonly evaluation: { readonly graph: string; readonly metrics: readonly string[] };
   /** A model to start sessions from, in canonical safetensors. */
   readonly seedModel?: string | undefined;
+  /** What is trained: a model of this package has exactly these tensors. */
   readonly state: { readonly [name: string]: StateSpec };
+  /**
+   * What the step carries from one to the next besides: an optimizer's moments. It starts at zero in every task,
+   * ends with it, and is neither part of the model nor sent to anyone.
+   */
+  readonly localState?: { readonly [name: string]: StateSpec } | undefined;
   readonly masks: { readonly [name: string]: MaskSpec };
   readonly hyperparameters: {
     readonly batchSize: HyperparameterSpec;

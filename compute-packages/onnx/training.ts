@@ -145,19 +145,26 @@ type StepRun = {
   readonly state: () => ModelState;
 };
 
-/** Two sets of state tensors take turns as input and output, so that no run allocates one. */
+/**
+ * Two sets of state tensors take turns as input and output, so that no run allocates one. Local state is beside
+ * them: it starts at zero in every task, so that a task depends on model, data and seed alone, and stays here.
+ */
 function createStepRun(
-  { ort, layout }: Trainer,
+  { ort, layout, manifest }: Trainer,
   session: Session,
   constant: Feeds,
   base: ModelState,
 ): StepRun {
-  const buffers = (fill: (name: string) => Float32Array) =>
-    layout.tensors.map(
-      ({ name, shape }) => [name, new ort.Tensor("float32", fill(name), shape)] as const,
-    );
-  let current = buffers((name) => new Float32Array(base.get(name) ?? []));
-  let next = buffers((name) => new Float32Array(base.get(name)?.length ?? 0));
+  const local = Object.entries(manifest.onnx.localState ?? {});
+  const carried = [...layout.tensors, ...local.map(([name, { shape }]) => ({ name, shape }))];
+  const buffers = (start: ModelState) =>
+    carried.map(({ name, shape }) => {
+      const elements = new Float32Array(sizeOf(shape));
+      elements.set(start.get(name) ?? []);
+      return [name, new ort.Tensor("float32", elements, shape)] as const;
+    });
+  let current = buffers(base);
+  let next = buffers(new Map());
   return {
     steps: async (feeds) => {
       const state = Object.fromEntries(current.map(([name, each]) => [outerName(name), each]));
@@ -175,7 +182,12 @@ function createStepRun(
       [current, next] = [next, current];
       return floatsOf(losses);
     },
-    state: () => new Map(current.map(([name, tensor]) => [name, floatsOf(tensor)])),
+    state: () =>
+      new Map(
+        current
+          .filter(([name]) => base.has(name))
+          .map(([name, tensor]) => [name, floatsOf(tensor)]),
+      ),
   };
 }
 

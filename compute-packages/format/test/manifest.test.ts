@@ -24,6 +24,14 @@ test("a good manifest comes back as it is and names its files", () => {
   ]);
 });
 
+test("local state is declared as state is, and needs no file", () => {
+  const localState = { "dense.weight.momentum": { dtype: "F32", shape: [3, 2] } };
+  const manifest = validateManifest(deviating((m) => Object.assign(m.onnx!, { localState })));
+  expect(manifest.onnx.localState).toEqual(localState);
+  expect(parseManifestFile(manifestBytes(manifest))).toEqual(manifest);
+  expect(filesNamedBy(manifest)).toEqual(filesNamedBy(validateManifest(goodManifest)));
+});
+
 test("what may be left out is the seed model and the proximal graph", () => {
   const manifest = validateManifest(
     deviating((m) => {
@@ -74,6 +82,17 @@ test.each<[string, (manifest: Draft) => unknown, RegExp]>([
   ],
   ["no state", (m) => Object.assign(m.onnx!, { state: {} }), /declares no tensor/],
   ["integer state", (m) => Object.assign(m.onnx!.state!["dense.weight"]!, { dtype: "I64" }), /F32/],
+  ["local state of nothing", (m) => Object.assign(m.onnx!, { localState: {} }), /no tensor/],
+  [
+    "local state of integers",
+    (m) => Object.assign(m.onnx!, { localState: { steps: { dtype: "I64", shape: [] } } }),
+    /localState.steps.dtype/,
+  ],
+  [
+    "state that is local as well",
+    (m) => Object.assign(m.onnx!, { localState: m.onnx!.state }),
+    /one name for two/,
+  ],
   [
     "one name twice",
     (m) => Object.assign(m.onnx!.state!, { x: m.onnx!.state!["dense.weight"] }),
