@@ -20,7 +20,10 @@ export type DropoutLayer = {
 };
 export type Layer = DenseLayer | ReluLayer | DropoutLayer;
 
-/** Features → layers → log-softmax; trained by SGD on the mean negative log-likelihood of the label. */
+/** What a step does with gradients; each kind takes hyperparameters, see hyperparameterNames. */
+export type OptimizerKind = "sgd" | "momentum" | "adam";
+
+/** Features → layers → log-softmax; trained on the mean negative log-likelihood of the label. */
 export type Network = {
   /** One row per example; divided by `divideBy` > 0 before the first layer. */
   readonly features: {
@@ -35,10 +38,36 @@ export type Network = {
   readonly layers: readonly Layer[];
   /** Width of the last layer. */
   readonly classCount: number;
+  /** "sgd" if it is left out. */
+  readonly optimizer?: OptimizerKind;
+  /** Whether weightDecay · w is added to each gradient: the penalty (weightDecay/2)‖w‖² on the loss, biases included. */
+  readonly hasWeightDecay?: boolean;
 };
 
-/** Name of the hyperparameter that both builders and manifests use for SGD's step. */
+/** Hyperparameter of every optimizer: the length of a step. */
 export const LEARNING_RATE = "learningRate";
+/** Hyperparameter of "momentum": the share of the last step's velocity that is kept. */
+export const MOMENTUM = "momentum";
+/** Hyperparameters of "adam": the shares of the moments that are kept, and what keeps a quotient finite. */
+export const [BETA1, BETA2, EPSILON] = ["beta1", "beta2", "epsilon"] as const;
+/** Hyperparameter of networks with hasWeightDecay. */
+export const WEIGHT_DECAY = "weightDecay";
+
+/** Local state of "momentum", per state tensor. */
+export const momentumName = (state: string): string => `${state}.momentum`;
+/** Local state of "adam", per state tensor: running means of the gradient and of its square. */
+export const firstMomentName = (state: string): string => `${state}.first_moment`;
+/** See firstMomentName. */
+export const secondMomentName = (state: string): string => `${state}.second_moment`;
+/** Local state of "adam", scalars: how much of a mean its samples make up, 1 − βᵗ. */
+export const [FIRST_WEIGHT, SECOND_WEIGHT] = ["adam.first_weight", "adam.second_weight"] as const;
+
+/** The hyperparameters that a manifest for this network declares besides batchSize and localEpochs. */
+export function hyperparameterNames(network: Network): readonly string[] {
+  const own = { sgd: [], momentum: [MOMENTUM], adam: [BETA1, BETA2, EPSILON] };
+  const decay = network.hasWeightDecay === true ? [WEIGHT_DECAY] : [];
+  return [LEARNING_RATE, ...own[network.optimizer ?? "sgd"], ...decay];
+}
 
 /** State tensor of a dense layer, [inputs, outputs]. */
 export const weightName = (layer: DenseLayer): string => `${layer.name}.weight`;
@@ -49,10 +78,31 @@ export const biasName = (layer: DenseLayer): string => `${layer.name}.bias`;
 export const denseLayers = (network: Network): readonly DenseLayer[] =>
   network.layers.filter((layer) => layer.kind === "dense");
 
-/** The `data`, `state` and `masks` that a manifest for this network declares. */
+function localState(
+  network: Network,
+  state: readonly [string, StateSpec][],
+): readonly [string, StateSpec][] {
+  const scalar: StateSpec = { dtype: "F32", shape: [] };
+  switch (network.optimizer ?? "sgd") {
+    case "sgd":
+      return [];
+    case "momentum":
+      return state.map(([name, spec]) => [momentumName(name), spec]);
+    case "adam":
+      return [
+        ...state.map(([name, spec]): [string, StateSpec] => [firstMomentName(name), spec]),
+        ...state.map(([name, spec]): [string, StateSpec] => [secondMomentName(name), spec]),
+        [FIRST_WEIGHT, scalar],
+        [SECOND_WEIGHT, scalar],
+      ];
+  }
+}
+
+/** The `data`, `state`, `localState` (if there is any) and `masks` that a manifest for this network declares. */
 export function declarations(network: Network): {
   readonly data: { readonly [name: string]: InputSpec };
   readonly state: { readonly [name: string]: StateSpec };
+  readonly localState?: { readonly [name: string]: StateSpec };
   readonly masks: { readonly [name: string]: MaskSpec };
 } {
   const { features, label, layers } = network;
@@ -60,6 +110,7 @@ export function declarations(network: Network): {
     [weightName(layer), { dtype: "F32", shape: [layer.inputs, layer.outputs] }],
     [biasName(layer), { dtype: "F32", shape: [layer.outputs] }],
   ]);
+  const local = localState(network, state);
   const masks = layers
     .filter((layer) => layer.kind === "dropout")
     .map(({ name, width, keepPer256 }): [string, MaskSpec] => [
@@ -72,6 +123,7 @@ export function declarations(network: Network): {
       [label.name]: { dtype: label.dtype, shape: [] },
     },
     state: Object.fromEntries(state),
+    ...(local.length === 0 ? {} : { localState: Object.fromEntries(local) }),
     masks: Object.fromEntries(masks),
   };
 }

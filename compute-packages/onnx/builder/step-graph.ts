@@ -1,13 +1,14 @@
-import { LOSS, PROXIMAL_MU } from "../graph-contract.ts";
+import { LOSS } from "../graph-contract.ts";
 import { createGraphWriter, type Value } from "./graph-writer.ts";
 import { evaluationLayer, type ForwardLayer, trainingLayer } from "./layers.ts";
 import { batchSize, correctCount, featureInput, likelihood } from "./loss.ts";
-import { LEARNING_RATE, type Network } from "./network.ts";
+import type { Network } from "./network.ts";
+import { createOptimizer } from "./optimizer.ts";
 
 /**
- * One SGD step as an ONNX file: w' = w − rate · ∂loss/∂w, loss the batch's mean negative log-likelihood.
- * With `isProximal`, w' = w − rate · (∂loss/∂w + mu · (w − w₀)) (FedProx; Li et al. 2020, equation 2); the two
- * are separate graphs so that plain SGD pays nothing for the term.
+ * One step of the network's optimizer as an ONNX file; by SGD, w' = w − rate · ∂loss/∂w, loss the batch's mean
+ * negative log-likelihood. With `isProximal` the gradient is ∂loss/∂w + mu · (w − w₀) (FedProx; Li et al. 2020,
+ * equation 2); the two are separate graphs so that who does without the term pays nothing for it.
  * @returns a graph whose inputs and outputs are those of stepContract for a manifest with declarations(network)
  */
 export function buildStepGraph(
@@ -15,15 +16,12 @@ export function buildStepGraph(
   options: { readonly isProximal: boolean },
 ): Uint8Array {
   const graph = createGraphWriter(options.isProximal ? "proximal_step" : "step");
-  const rate = graph.input(LEARNING_RATE, "F32", []);
-  const proximal = options.isProximal
-    ? { pull: graph.node("Mul", [rate, graph.input(PROXIMAL_MU, "F32", [])]) }
-    : undefined;
+  const optimizer = createOptimizer(graph, network, options.isProximal);
 
   const layers: ForwardLayer[] = [];
   let signal = featureInput(graph, network);
   for (const layer of network.layers) {
-    const forward = trainingLayer(graph, layer, signal, proximal);
+    const forward = trainingLayer(graph, layer, signal, optimizer);
     layers.push(forward);
     signal = forward.output;
   }
@@ -35,11 +33,11 @@ export function buildStepGraph(
 
   // ∂loss/∂logits = (softmax − one-hot) / examples
   const excess = graph.node("Sub", [graph.node("Exp", [logProbabilities]), oneHot]);
-  const perExample = graph.node("Div", [rate, examples]);
-  let step: Value | undefined = graph.node("Mul", [excess, perExample]);
+  const perExample = graph.node("Div", [optimizer.gradientFactor, examples]);
+  let gradient: Value | undefined = graph.node("Mul", [excess, perExample]);
   for (const [index, layer] of [...layers.entries()].reverse()) {
-    if (step === undefined) break;
-    step = layer.backward(step, hasStateBefore(network, index));
+    if (gradient === undefined) break;
+    gradient = layer.backward(gradient, hasStateBefore(network, index));
   }
   return graph.toBytes();
 }
@@ -59,6 +57,6 @@ export function buildEvaluationGraph(network: Network): Uint8Array {
   return graph.toBytes();
 }
 
-/** Whether any layer in front of this one learns, and so wants the step handed on. */
+/** Whether any layer in front of this one learns, and so wants the gradient handed on. */
 const hasStateBefore = (network: Network, index: number): boolean =>
   network.layers.slice(0, index).some((layer) => layer.kind === "dense");
