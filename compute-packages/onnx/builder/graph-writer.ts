@@ -37,6 +37,8 @@ export type GraphWriter = {
   readonly floats: (name: string, dimensions: readonly number[], data: readonly number[]) => Value;
   readonly ints: (name: string, dimensions: readonly number[], data: readonly number[]) => Value;
   readonly node: (opType: OpType, inputs: readonly Value[], options?: NodeOptions) => Value;
+  /** A MaxPool that also gives the places of its maxima. */
+  readonly maxPool: (input: Value, options: NodeOptions) => { output: Value; indices: Value };
   /** Makes a value, which a node gave, an output under its own name. */
   readonly output: (value: Value, dtype: ElementDtype, dimensions: readonly number[]) => void;
   /** The ONNX file. */
@@ -60,6 +62,16 @@ export function createGraphWriter(graphName: string): GraphWriter {
     initializers.push(initializer);
     return { name: initializer.name };
   };
+  const addNode = (
+    opType: OpType,
+    operands: readonly Value[],
+    options: NodeOptions = {},
+  ): Value => {
+    const name = options.name ?? `value.${nodes.length}`;
+    const attribute = Object.entries(options.attributes ?? {}).map(encodeAttribute);
+    nodes.push({ opType, input: operands.map((each) => each.name), output: [name], attribute });
+    return { name };
+  };
   return {
     input: addInput,
     batchInput: (name, dtype, shape) => addInput(name, dtype, [BATCH_AXIS, ...shape]),
@@ -81,11 +93,12 @@ export function createGraphWriter(graphName: string): GraphWriter {
           view.setBigInt64(at, BigInt(data[i] ?? 0), true),
         ),
       }),
-    node: (opType, operands, options = {}) => {
-      const name = options.name ?? `value.${nodes.length}`;
-      const attribute = Object.entries(options.attributes ?? {}).map(encodeAttribute);
-      nodes.push({ opType, input: operands.map((each) => each.name), output: [name], attribute });
-      return { name };
+    node: (opType, operands, options) => addNode(opType, operands, options),
+    maxPool: (input, options) => {
+      const output = addNode("MaxPool", [input], options);
+      const indices = `${output.name}.indices`;
+      nodes.at(-1)?.output?.push(indices);
+      return { output, indices: { name: indices } };
     },
     output: (value, dtype, dimensions) => outputs.push(valueInfo(value.name, dtype, dimensions)),
     toBytes: () =>

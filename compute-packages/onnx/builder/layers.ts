@@ -1,6 +1,15 @@
 /** Each layer's forward nodes, and the backward nodes that belong to them. */
 import { ELEMENT_TYPES } from "../onnx-file.ts";
 import type { GraphWriter, Value } from "./graph-writer.ts";
+import {
+  convolution,
+  convolve,
+  maxPool,
+  poolLargest,
+  reshape,
+  trainingReshape,
+} from "./image-layers.ts";
+import { shapeAfter } from "./layer-shapes.ts";
 import { biasName, type DenseLayer, type DropoutLayer, type Layer, weightName } from "./network.ts";
 import type { Optimizer, PendingGradient } from "./optimizer.ts";
 
@@ -8,7 +17,12 @@ import type { Optimizer, PendingGradient } from "./optimizer.ts";
  * What flows between layers: `factor` times `value`, factor > 0. Constant factors (pixels divided by 255, what
  * dropout keeps scaled up) wait for the next Gemm, which multiplies by one anyway.
  */
-export type Signal = { readonly value: Value; readonly factor: number };
+export type Signal = {
+  readonly value: Value;
+  readonly factor: number;
+  /** Without the example axis. */
+  readonly shape: readonly number[];
+};
 
 const toFloat = { attributes: { to: { int: ELEMENT_TYPES.F32.code } } };
 
@@ -34,6 +48,12 @@ export function trainingLayer(
   switch (layer.kind) {
     case "dense":
       return dense(graph, layer, input, optimizer);
+    case "convolution":
+      return convolution(graph, layer, input, optimizer);
+    case "max-pool":
+      return maxPool(graph, layer, input);
+    case "reshape":
+      return trainingReshape(graph, layer, input);
     case "relu":
       return relu(graph, input);
     case "dropout":
@@ -46,19 +66,27 @@ export function evaluationLayer(graph: GraphWriter, layer: Layer, input: Signal)
   switch (layer.kind) {
     case "dense":
       return affine(graph, layer, input).output;
+    case "convolution":
+      return convolve(graph, layer, input).output;
+    case "max-pool":
+      return poolLargest(graph, layer, input);
+    case "reshape":
+      return reshape(graph, layer, input);
     case "relu":
       return { ...input, value: graph.node("Relu", [input.value]) };
     case "dropout":
-      return input;
+      return { ...input, shape: shapeAfter(layer, input.shape) };
   }
 }
 
 function affine(graph: GraphWriter, layer: DenseLayer, input: Signal) {
+  const shape = shapeAfter(layer, input.shape);
   const weight = graph.input(weightName(layer), "F32", [layer.inputs, layer.outputs]);
   const bias = graph.input(biasName(layer), "F32", [layer.outputs]);
   const attributes = { alpha: { float: input.factor } };
   const value = graph.node("Gemm", [input.value, weight, bias], { attributes });
-  return { weight, bias, output: { value, factor: 1 } };
+  const output: Signal = { value, factor: 1, shape };
+  return { weight, bias, output };
 }
 
 /** y = f·vW + b for the signal f·v: dW = f·vᵀdy, db = Σ dy over the batch, dv = f·dy Wᵀ. */
@@ -126,6 +154,7 @@ function dropout(graph: GraphWriter, layer: DropoutLayer, input: Signal): Forwar
   const kept = graph.node("Cast", [mask], toFloat);
   return {
     output: {
+      shape: shapeAfter(layer, input.shape),
       value: graph.node("Mul", [input.value, kept]),
       factor: input.factor * (256 / layer.keepPer256),
     },

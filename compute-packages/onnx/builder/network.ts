@@ -9,6 +9,27 @@ export type DenseLayer = {
   readonly inputs: number;
   readonly outputs: number;
 };
+/**
+ * A window of kernel × kernel numbers of each input channel, slid by one over [inputs, rows, columns] with zeros around:
+ * [outputs, rows − kernel + 1 + 2 · padding, …]. State tensors as of a dense layer; weight of shape [outputs, inputs,
+ * kernel, kernel], bias [outputs].
+ */
+export type ConvolutionLayer = {
+  readonly kind: "convolution";
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly kernel: number;
+  /** Zeros on each side, 0 to kernel − 1. */
+  readonly padding: number;
+};
+/**
+ * The largest of each size × size square, of which rows and columns must be multiples. Of equal numbers the first in
+ * row-major order counts as the largest: it gets the whole gradient, the others none.
+ */
+export type MaxPoolLayer = { readonly kind: "max-pool"; readonly size: number };
+/** The same numbers in another shape, without the example axis; between images and rows. */
+export type ReshapeLayer = { readonly kind: "reshape"; readonly shape: readonly number[] };
 export type ReluLayer = { readonly kind: "relu" };
 /** In training keeps each number with probability keepPer256/256 and scales it up by the inverse. */
 export type DropoutLayer = {
@@ -18,7 +39,15 @@ export type DropoutLayer = {
   readonly width: number;
   readonly keepPer256: number;
 };
-export type Layer = DenseLayer | ReluLayer | DropoutLayer;
+export type Layer =
+  | DenseLayer
+  | ConvolutionLayer
+  | MaxPoolLayer
+  | ReshapeLayer
+  | ReluLayer
+  | DropoutLayer;
+/** Those that have state. */
+export type LearningLayer = DenseLayer | ConvolutionLayer;
 
 /** What a step does with gradients; each kind takes hyperparameters, see hyperparameterNames. */
 export type OptimizerKind = "sgd" | "momentum" | "adam";
@@ -69,14 +98,20 @@ export function hyperparameterNames(network: Network): readonly string[] {
   return [LEARNING_RATE, ...own[network.optimizer ?? "sgd"], ...decay];
 }
 
-/** State tensor of a dense layer, [inputs, outputs]. */
-export const weightName = (layer: DenseLayer): string => `${layer.name}.weight`;
-/** State tensor of a dense layer, [outputs]. */
-export const biasName = (layer: DenseLayer): string => `${layer.name}.bias`;
+/** State tensor of a layer: what its inputs are multiplied by. */
+export const weightName = (layer: LearningLayer): string => `${layer.name}.weight`;
+/** State tensor of a layer, [outputs]: what is added. */
+export const biasName = (layer: LearningLayer): string => `${layer.name}.bias`;
 
-/** The layers that have state, in order. */
-export const denseLayers = (network: Network): readonly DenseLayer[] =>
-  network.layers.filter((layer) => layer.kind === "dense");
+/** Shape of a layer's weight. */
+export const weightShape = (layer: LearningLayer): readonly number[] =>
+  layer.kind === "dense"
+    ? [layer.inputs, layer.outputs]
+    : [layer.outputs, layer.inputs, layer.kernel, layer.kernel];
+
+/** Whether a layer has state. */
+export const isLearning = (layer: Layer): layer is LearningLayer =>
+  layer.kind === "dense" || layer.kind === "convolution";
 
 function localState(
   network: Network,
@@ -106,8 +141,8 @@ export function declarations(network: Network): {
   readonly masks: { readonly [name: string]: MaskSpec };
 } {
   const { features, label, layers } = network;
-  const state = denseLayers(network).flatMap((layer): [string, StateSpec][] => [
-    [weightName(layer), { dtype: "F32", shape: [layer.inputs, layer.outputs] }],
+  const state = layers.filter(isLearning).flatMap((layer): [string, StateSpec][] => [
+    [weightName(layer), { dtype: "F32", shape: weightShape(layer) }],
     [biasName(layer), { dtype: "F32", shape: [layer.outputs] }],
   ]);
   const local = localState(network, state);

@@ -1,14 +1,16 @@
 import { LOSS } from "../graph-contract.ts";
 import { createGraphWriter, type Value } from "./graph-writer.ts";
+import { checkLogits } from "./layer-shapes.ts";
 import { evaluationLayer, type ForwardLayer, trainingLayer } from "./layers.ts";
 import { batchSize, correctCount, featureInput, likelihood } from "./loss.ts";
-import type { Network } from "./network.ts";
+import { isLearning, type Network } from "./network.ts";
 import { createOptimizer } from "./optimizer.ts";
 
 /**
  * One step of the network's optimizer as an ONNX file; by SGD, w' = w − rate · ∂loss/∂w, loss the batch's mean
  * negative log-likelihood. With `isProximal` the gradient is ∂loss/∂w + mu · (w − w₀) (FedProx; Li et al. 2020,
  * equation 2); the two are separate graphs so that who does without the term pays nothing for it.
+ * @throws BuilderError "layers-do-not-fit"
  * @returns a graph whose inputs and outputs are those of stepContract for a manifest with declarations(network)
  */
 export function buildStepGraph(
@@ -26,6 +28,7 @@ export function buildStepGraph(
     signal = forward.output;
   }
 
+  checkLogits(network, signal.shape);
   const { logProbabilities, oneHot, labels, sum } = likelihood(graph, network, signal.value);
   const examples = batchSize(graph, labels);
   const loss = graph.node("Div", [graph.node("Neg", [sum]), examples], { name: LOSS });
@@ -45,11 +48,12 @@ export function buildStepGraph(
 /** Metrics of buildEvaluationGraph, in the order a manifest lists them. */
 export const CLASSIFIER_METRICS = ["loss", "accuracy"] as const;
 
-/** Evaluation as an ONNX file: over a batch, the sum of the losses and the number of correct answers. */
+/** Evaluation as an ONNX file: over a batch, the sum of the losses and the number of correct answers. @throws BuilderError */
 export function buildEvaluationGraph(network: Network): Uint8Array {
   const graph = createGraphWriter("evaluation");
   let signal = featureInput(graph, network);
   for (const layer of network.layers) signal = evaluationLayer(graph, layer, signal);
+  checkLogits(network, signal.shape);
   const { labels, sum } = likelihood(graph, network, signal.value);
   const [loss, accuracy] = CLASSIFIER_METRICS;
   graph.output(graph.node("Neg", [sum], { name: loss }), "F32", []);
@@ -59,4 +63,4 @@ export function buildEvaluationGraph(network: Network): Uint8Array {
 
 /** Whether any layer in front of this one learns, and so wants the gradient handed on. */
 const hasStateBefore = (network: Network, index: number): boolean =>
-  network.layers.slice(0, index).some((layer) => layer.kind === "dense");
+  network.layers.slice(0, index).some(isLearning);

@@ -33,7 +33,33 @@ const dropout = (name: string, width: number, keepPer256: number): Layer => ({
 });
 const relu: Layer = { kind: "relu" };
 
+const convolution = (
+  name: string,
+  inputs: number,
+  outputs: number,
+  kernel: number,
+  padding: number,
+): Layer => ({
+  kind: "convolution",
+  name,
+  inputs,
+  outputs,
+  kernel,
+  padding,
+});
+const pool = (size: number): Layer => ({ kind: "max-pool", size });
+const reshape = (...shape: number[]): Layer => ({ kind: "reshape", shape });
+
 const withLayers = (...layers: Layer[]): Network => ({ ...SMALL_NETWORK, layers });
+
+/** Features of this shape, which stand in the data as rows. */
+function image(shape: readonly number[], ...layers: Layer[]): Network {
+  const features = {
+    ...SMALL_NETWORK.features,
+    width: shape.reduce((a, b) => a * b),
+  };
+  return { ...SMALL_NETWORK, features, layers: [reshape(...shape), ...layers] };
+}
 
 const cases: readonly (readonly [what: string, network: Network, batchSize: number])[] = [
   ["one dense layer", withLayers(dense("a", 3, 3)), 5],
@@ -57,6 +83,82 @@ const cases: readonly (readonly [what: string, network: Network, batchSize: numb
       label: { name: "y", dtype: "I64" },
     },
     8,
+  ],
+  [
+    "a convolution",
+    image([1, 5, 4], convolution("c", 1, 3, 3, 0), reshape(18), dense("d", 18, 3)),
+    3,
+  ],
+  [
+    "a convolution with padding, over channels",
+    image([2, 3, 4], convolution("c", 2, 3, 3, 1), reshape(36), dense("d", 36, 3)),
+    3,
+  ],
+  [
+    "a convolution that gives the classes",
+    image([2, 3, 4], convolution("c", 2, 3, 3, 0), reshape(6), dense("d", 6, 3)),
+    1,
+  ],
+  [
+    "convolutions, one behind the other",
+    image(
+      [1, 4, 3],
+      convolution("c", 1, 2, 3, 2),
+      relu,
+      convolution("e", 2, 1, 4, 1),
+      reshape(20),
+      dense("d", 20, 3),
+    ),
+    2,
+  ],
+  [
+    "a kernel of one",
+    image(
+      [2, 2, 2],
+      convolution("c", 2, 2, 1, 0),
+      convolution("e", 2, 2, 1, 0),
+      reshape(8),
+      dense("d", 8, 3),
+    ),
+    3,
+  ],
+  [
+    "max pooling",
+    image([2, 4, 6], convolution("c", 2, 2, 3, 1), pool(2), reshape(12), dense("d", 12, 3)),
+    3,
+  ],
+  ["max pooling in front", image([1, 4, 6], pool(2), reshape(6), dense("d", 6, 3)), 3],
+  [
+    "the kind of network that reads digits, from bytes",
+    {
+      ...image(
+        [1, 8, 8],
+        convolution("c", 1, 2, 3, 1),
+        pool(2),
+        relu,
+        convolution("e", 2, 3, 3, 1),
+        pool(2),
+        relu,
+        reshape(12),
+        dropout("m", 12, 192),
+        dense("d", 12, 3),
+      ),
+      features: { name: "x", dtype: "U8", width: 64, divideBy: 255 },
+    },
+    4,
+  ],
+  [
+    "dropout in front of a convolution",
+    image(
+      [1, 12, 1],
+      reshape(12),
+      dropout("m", 12, 64),
+      reshape(1, 3, 4),
+      convolution("c", 1, 2, 2, 0),
+      reshape(12),
+      dense("d", 12, 3),
+    ),
+    3,
   ],
   ["int32 labels", { ...SMALL_NETWORK, label: { name: "y", dtype: "I32" } }, 8],
 ];
