@@ -29,6 +29,19 @@ export type HyperparameterSpec = {
   readonly maximum: number;
 };
 
+/** One output of inference; the shape leaves out the example axis. */
+export type InferenceOutputSpec = {
+  readonly dtype: "F32" | "I64";
+  readonly shape: readonly number[];
+};
+
+/** What a graph for inference takes, of `data`, and gives. */
+export type InferenceSpec = {
+  readonly graph: string;
+  readonly inputs: readonly string[];
+  readonly outputs: { readonly [name: string]: InferenceOutputSpec };
+};
+
 /** Everything the onnx runner needs besides the files; docs/wire-formats.md describes each field. */
 export type OnnxSection = {
   readonly step: {
@@ -37,6 +50,8 @@ export type OnnxSection = {
     readonly proximalGraph?: string | undefined;
   };
   readonly evaluation: { readonly graph: string; readonly metrics: readonly string[] };
+  /** From inputs, and no labels, to answers: for those who use the model. No client runs it. */
+  readonly inference?: InferenceSpec | undefined;
   /** A model to start sessions from, in canonical safetensors. */
   readonly seedModel?: string | undefined;
   /** What is trained: a model of this package has exactly these tensors. */
@@ -116,7 +131,7 @@ export function parseManifestFile(bytes: Uint8Array): PackageManifest {
 
 /** Paths that must be in the archive besides the manifest. */
 export function filesNamedBy(manifest: PackageManifest): readonly string[] {
-  const { step, evaluation, seedModel } = manifest.onnx;
-  const named = [step.graph, step.proximalGraph, evaluation.graph, seedModel];
+  const { step, evaluation, inference, seedModel } = manifest.onnx;
+  const named = [step.graph, step.proximalGraph, evaluation.graph, inference?.graph, seedModel];
   return named.filter((path) => path !== undefined);
 }

@@ -1,5 +1,5 @@
 /** What the graphs of a package must take and give, derived from its manifest. */
-import type { OnnxManifest } from "../format/manifest.ts";
+import type { InferenceSpec, OnnxManifest } from "../format/manifest.ts";
 import { BATCH_AXIS, type Dimension, type ElementDtype } from "./onnx-file.ts";
 
 export type ContractValue = {
@@ -58,6 +58,22 @@ export function evaluationContract(manifest: OnnxManifest, maxBatchSize: number)
   return {
     inputs: [...dataValues(manifest), ...stateValues(manifest)],
     outputs: manifest.onnx.evaluation.metrics.map((name) => value(name, "F32", [])),
+    maxBatchSize,
+  };
+}
+
+/** Inference: the inputs it names and state in; its outputs, each with an example axis, out. */
+export function inferenceContract(
+  manifest: OnnxManifest,
+  { inputs, outputs }: InferenceSpec,
+  maxBatchSize: number,
+): GraphContract {
+  const given = dataValues(manifest).filter(({ name }) => inputs.includes(name));
+  return {
+    inputs: [...given, ...stateValues(manifest)],
+    outputs: Object.entries(outputs).map(([name, spec]) =>
+      value(name, spec.dtype, [BATCH_AXIS, ...spec.shape]),
+    ),
     maxBatchSize,
   };
 }

@@ -32,6 +32,18 @@ test("local state is declared as state is, and needs no file", () => {
   expect(filesNamedBy(manifest)).toEqual(filesNamedBy(validateManifest(goodManifest)));
 });
 
+const inference = {
+  graph: "inference.onnx",
+  inputs: ["x"],
+  outputs: { probabilities: { dtype: "F32", shape: [2] }, label: { dtype: "I64", shape: [] } },
+};
+
+test("a graph for inference says what it takes and gives, and is a file of the package", () => {
+  const manifest = validateManifest(deviating((m) => Object.assign(m.onnx!, { inference })));
+  expect(manifest.onnx.inference).toEqual(inference);
+  expect(filesNamedBy(manifest)).toContain("inference.onnx");
+});
+
 test("what may be left out is the seed model and the proximal graph", () => {
   const manifest = validateManifest(
     deviating((m) => {
@@ -92,6 +104,42 @@ test.each<[string, (manifest: Draft) => unknown, RegExp]>([
     "state that is local as well",
     (m) => Object.assign(m.onnx!, { localState: m.onnx!.state }),
     /one name for two/,
+  ],
+  [
+    "inference from what is no input",
+    (m) => Object.assign(m.onnx!, { inference: { ...inference, inputs: ["x", "z"] } }),
+    /inference inputs/,
+  ],
+  [
+    "inference from one input twice",
+    (m) => Object.assign(m.onnx!, { inference: { ...inference, inputs: ["x", "x"] } }),
+    /twice/,
+  ],
+  [
+    "inference from nothing",
+    (m) => Object.assign(m.onnx!, { inference: { ...inference, inputs: [] } }),
+    /inference.inputs/,
+  ],
+  [
+    "inference that gives nothing",
+    (m) => Object.assign(m.onnx!, { inference: { ...inference, outputs: {} } }),
+    /declares no output/,
+  ],
+  [
+    "inference that gives an input",
+    (m) =>
+      Object.assign(m.onnx!, {
+        inference: { ...inference, outputs: { y: inference.outputs.label } },
+      }),
+    /name of an input/,
+  ],
+  [
+    "inference that gives text",
+    (m) =>
+      Object.assign(m.onnx!, {
+        inference: { ...inference, outputs: { a: { dtype: "U8", shape: [] } } },
+      }),
+    /outputs.a.dtype/,
   ],
   [
     "one name twice",

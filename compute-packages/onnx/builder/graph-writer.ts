@@ -41,6 +41,8 @@ export type GraphWriter = {
   readonly maxPool: (input: Value, options: NodeOptions) => { output: Value; indices: Value };
   /** Makes a value, which a node gave, an output under its own name. */
   readonly output: (value: Value, dtype: ElementDtype, dimensions: readonly number[]) => void;
+  /** Likewise, with an example axis in front of `shape`. */
+  readonly batchOutput: (value: Value, dtype: ElementDtype, shape: readonly number[]) => void;
   /** The ONNX file. */
   readonly toBytes: () => Uint8Array;
 };
@@ -101,6 +103,8 @@ export function createGraphWriter(graphName: string): GraphWriter {
       return { output, indices: { name: indices } };
     },
     output: (value, dtype, dimensions) => outputs.push(valueInfo(value.name, dtype, dimensions)),
+    batchOutput: (value, dtype, shape) =>
+      outputs.push(valueInfo(value.name, dtype, [BATCH_AXIS, ...shape])),
     toBytes: () =>
       encodeModel({
         irVersion: IR_VERSION,

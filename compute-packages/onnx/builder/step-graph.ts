@@ -1,3 +1,4 @@
+import type { InferenceSpec } from "../../format/manifest.ts";
 import { LOSS } from "../graph-contract.ts";
 import { createGraphWriter, type Value } from "./graph-writer.ts";
 import { checkLogits } from "./layer-shapes.ts";
@@ -58,6 +59,41 @@ export function buildEvaluationGraph(network: Network): Uint8Array {
   const [loss, accuracy] = CLASSIFIER_METRICS;
   graph.output(graph.node("Neg", [sum], { name: loss }), "F32", []);
   graph.output(correctCount(graph, signal.value, labels, accuracy), "F32", []);
+  return graph.toBytes();
+}
+
+/** What buildInferenceGraph takes and gives, as a manifest declares it beside the graph's path. */
+export const inferenceDeclaration = (network: Network): Omit<InferenceSpec, "graph"> => ({
+  inputs: [network.features.name],
+  outputs: {
+    [PROBABILITIES]: { dtype: "F32", shape: [network.classCount] },
+    [ANSWER]: { dtype: "I64", shape: [] },
+  },
+});
+
+const PROBABILITIES = "probabilities";
+const ANSWER = "answer";
+
+/**
+ * Inference as an ONNX file: features in, the probability of each class and the likeliest class out.
+ * @throws BuilderError "layers-do-not-fit"
+ */
+export function buildInferenceGraph(network: Network): Uint8Array {
+  const graph = createGraphWriter("inference");
+  let signal = featureInput(graph, network);
+  for (const layer of network.layers) signal = evaluationLayer(graph, layer, signal);
+  checkLogits(network, signal.shape);
+  const axis = { axis: { int: 1 } };
+  const probabilities = graph.node("Softmax", [signal.value], {
+    attributes: axis,
+    name: PROBABILITIES,
+  });
+  const answer = graph.node("ArgMax", [signal.value], {
+    attributes: { ...axis, keepdims: { int: 0 } },
+    name: ANSWER,
+  });
+  graph.batchOutput(probabilities, "F32", [network.classCount]);
+  graph.batchOutput(answer, "I64", []);
   return graph.toBytes();
 }
 

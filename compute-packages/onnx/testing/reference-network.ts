@@ -12,14 +12,21 @@ export type Batch = {
 
 /** Mean negative log-likelihood of the batch. */
 export function referenceLoss(network: Network, parameters: Parameters, batch: Batch): number {
-  const losses = batch.features.map((row, example) => {
-    const logits = forward(network, parameters, batch, row, example);
+  const losses = referenceLogits(network, parameters, batch).map((logits, example) => {
     const largest = Math.max(...logits);
     const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
     return Math.log(sum) + largest - (logits[batch.labels[example] ?? -1] ?? 0);
   });
   return losses.reduce((a, b) => a + b, 0) / losses.length;
 }
+
+/** The last layer's output for each example. */
+export const referenceLogits = (
+  network: Network,
+  parameters: Parameters,
+  batch: Batch,
+): readonly (readonly number[])[] =>
+  batch.features.map((row, example) => forward(network, parameters, batch, row, example));
 
 function forward(
   network: Network,

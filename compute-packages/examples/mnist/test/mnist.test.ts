@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { parseModel, tensorBytes } from "../../../../lib/tensors/safetensors.ts";
 import { readPackage } from "../../../format/archive.ts";
 import { declarations } from "../../../onnx/builder/network.ts";
+import { inferenceDeclaration } from "../../../onnx/builder/step-graph.ts";
 import { readDataSet } from "../../../onnx/data-set.ts";
 import { gatePackage } from "../../../onnx/gate.ts";
 import { openRunner } from "../../../onnx/runner.ts";
@@ -21,6 +22,10 @@ const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("h
 test("fedn.yaml declares the network that package.ts builds", () => {
   const { data, onnx } = pkg.manifest;
   expect({ data, state: onnx.state, masks: onnx.masks }).toEqual(declarations(MNIST_NETWORK));
+  expect(onnx.inference).toEqual({
+    graph: "inference.onnx",
+    ...inferenceDeclaration(MNIST_NETWORK),
+  });
   expect(gatePackage(pkg)).toEqual([]);
 });
 
