@@ -12,6 +12,7 @@ import {
   valueInfo,
 } from "../onnx-file.ts";
 import type { OpType } from "../operators.ts";
+import type { StateTensor } from "./layer-state.ts";
 
 /** A value of the graph being written; only its own writer may use it. */
 export type Value = { readonly name: string };
@@ -119,6 +120,15 @@ export function createGraphWriter(graphName: string): GraphWriter {
         opsetImport: [{ domain: "", version: OPSET_VERSION }],
       }),
   };
+}
+
+/** The current values of a layer's weight and bias, as inputs. */
+export function stateInputs(
+  graph: GraphWriter,
+  [weight, bias]: readonly [weight: StateTensor, bias: StateTensor],
+): readonly [weight: Value, bias: Value] {
+  const input = ({ name, shape }: StateTensor) => graph.input(name, "F32", shape);
+  return [input(weight), input(bias)];
 }
 
 function encodeAttribute([name, value]: [string, AttributeValue]): Attribute {

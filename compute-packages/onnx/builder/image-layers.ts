@@ -1,16 +1,11 @@
 /** Layers over images [batch, channels, rows, columns]. */
-import type { GraphWriter, Value } from "./graph-writer.ts";
+import { type GraphWriter, stateInputs, type Value } from "./graph-writer.ts";
 import { shapeAfter } from "./layer-shapes.ts";
+import { weightAndBias } from "./layer-state.ts";
 import type { ForwardLayer, Signal } from "./layers.ts";
-import {
-  biasName,
-  type ConvolutionLayer,
-  type MaxPoolLayer,
-  type ReshapeLayer,
-  weightName,
-  weightShape,
-} from "./network.ts";
+import type { ConvolutionLayer, MaxPoolLayer, ReshapeLayer } from "./network.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { ofSum, separate } from "./pending-gradients.ts";
 
 /** y = W ∗ x + b in training. With N and C swapped dW = x ∗ dy, a convolution; dx is the transposed one of dy by W. */
 export function convolution(
@@ -31,20 +26,10 @@ export function convolution(
         ];
         return graph.node("Transpose", [graph.node("Conv", operands, { attributes })], swap);
       };
-      const writeBiasGradient = (): Value => {
-        const axes = graph.ints(`${layer.name}.image_axes`, [3], [0, 2, 3]);
-        return graph.node("ReduceSum", [gradient, axes], { attributes: { keepdims: { int: 0 } } });
-      };
-      optimizer.learn(weight, weightShape(layer), {
-        write: writeWeightGradient,
-        subtractFrom: (current, options) =>
-          graph.node("Sub", [current, writeWeightGradient()], options),
-      });
-      optimizer.learn(bias, [layer.outputs], {
-        write: writeBiasGradient,
-        subtractFrom: (current, options) =>
-          graph.node("Sub", [current, writeBiasGradient()], options),
-      });
+      const [weightTensor, biasTensor] = weightAndBias(layer);
+      const imageAxes = `${layer.name}.image_axes`;
+      optimizer.learn(weight, weightTensor.shape, separate(graph, writeWeightGradient));
+      optimizer.learn(bias, biasTensor.shape, ofSum(graph, gradient, imageAxes, [0, 2, 3]));
       if (!wantsInputGradient) return undefined;
       return scaled(
         graph,
@@ -58,8 +43,7 @@ export function convolution(
 /** What training and evaluation share of a convolution. */
 export function convolve(graph: GraphWriter, layer: ConvolutionLayer, input: Signal) {
   const shape = shapeAfter(layer, input.shape);
-  const weight = graph.input(weightName(layer), "F32", weightShape(layer));
-  const bias = graph.input(biasName(layer), "F32", [layer.outputs]);
+  const [weight, bias] = stateInputs(graph, weightAndBias(layer));
   const attributes = { pads: { ints: Array(4).fill(layer.padding) } };
   const image = scaled(graph, input.value, input.factor);
   const value = graph.node("Conv", [image, weight, bias], { attributes });

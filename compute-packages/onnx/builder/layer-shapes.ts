@@ -26,6 +26,7 @@ export function checkLogits(network: Network, shape: LayerShape): void {
 }
 
 function outputShape(layer: Layer, input: LayerShape): LayerShape | undefined {
+  // Of sequences: steps and inputs. Of images: channels, rows and columns.
   const [first, rows = 0, columns = 0] = input;
   switch (layer.kind) {
     case "dense":
@@ -38,6 +39,8 @@ function outputShape(layer: Layer, input: LayerShape): LayerShape | undefined {
       return layer.shape.reduce((a, b) => a * b, 1) === input.reduce((a, b) => a * b, 1)
         ? layer.shape
         : undefined;
+    case "gru":
+      return input.length === 2 && rows === layer.inputs ? [layer.outputs] : undefined;
     case "max-pool": {
       const sizes = [rows / layer.size, columns / layer.size];
       const fits = input.length === 3 && sizes.every((size) => size >= 1 && Number.isInteger(size));

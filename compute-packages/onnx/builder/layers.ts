@@ -1,6 +1,8 @@
 /** Each layer's forward nodes, and the backward nodes that belong to them. */
 import { ELEMENT_TYPES } from "../onnx-file.ts";
 import type { GraphWriter, Value } from "./graph-writer.ts";
+import { stateInputs } from "./graph-writer.ts";
+import { gru, recur } from "./gru.ts";
 import {
   convolution,
   convolve,
@@ -10,8 +12,10 @@ import {
   trainingReshape,
 } from "./image-layers.ts";
 import { shapeAfter } from "./layer-shapes.ts";
-import { biasName, type DenseLayer, type DropoutLayer, type Layer, weightName } from "./network.ts";
-import type { Optimizer, PendingGradient } from "./optimizer.ts";
+import { weightAndBias } from "./layer-state.ts";
+import type { DenseLayer, DropoutLayer, Layer } from "./network.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { ofProduct, ofSum } from "./pending-gradients.ts";
 
 /**
  * What flows between layers: `factor` times `value`, factor > 0. Constant factors (pixels divided by 255, what
@@ -50,6 +54,8 @@ export function trainingLayer(
       return dense(graph, layer, input, optimizer);
     case "convolution":
       return convolution(graph, layer, input, optimizer);
+    case "gru":
+      return gru(graph, layer, input, optimizer);
     case "max-pool":
       return maxPool(graph, layer, input);
     case "reshape":
@@ -68,6 +74,8 @@ export function evaluationLayer(graph: GraphWriter, layer: Layer, input: Signal)
       return affine(graph, layer, input).output;
     case "convolution":
       return convolve(graph, layer, input).output;
+    case "gru":
+      return recur(graph, layer, input).output;
     case "max-pool":
       return poolLargest(graph, layer, input);
     case "reshape":
@@ -81,8 +89,7 @@ export function evaluationLayer(graph: GraphWriter, layer: Layer, input: Signal)
 
 function affine(graph: GraphWriter, layer: DenseLayer, input: Signal) {
   const shape = shapeAfter(layer, input.shape);
-  const weight = graph.input(weightName(layer), "F32", [layer.inputs, layer.outputs]);
-  const bias = graph.input(biasName(layer), "F32", [layer.outputs]);
+  const [weight, bias] = stateInputs(graph, weightAndBias(layer));
   const attributes = { alpha: { float: input.factor } };
   const value = graph.node("Gemm", [input.value, weight, bias], { attributes });
   const output: Signal = { value, factor: 1, shape };
@@ -100,36 +107,15 @@ function dense(
   return {
     output,
     backward: (gradient, wantsInputGradient) => {
-      const product = { transA: { int: 1 } } as const;
-      optimizer.learn(weight, [layer.inputs, layer.outputs], {
-        write: () =>
-          graph.node("Gemm", [input.value, gradient], {
-            attributes: { ...product, alpha: { float: input.factor } },
-          }),
-        subtractFrom: (current, options) =>
-          graph.node("Gemm", [input.value, gradient, current], {
-            ...options,
-            attributes: { ...product, alpha: { float: -input.factor }, beta: { float: 1 } },
-          }),
-      });
-      optimizer.learn(bias, [layer.outputs], biasGradient(graph, layer.name, gradient));
+      const batchAxis = `${layer.name}.batch_axis`;
+      const whole = ofProduct(graph, input.value, gradient, input.factor);
+      optimizer.learn(weight, [layer.inputs, layer.outputs], whole);
+      optimizer.learn(bias, [layer.outputs], ofSum(graph, gradient, batchAxis, [0]));
       if (!wantsInputGradient) return undefined;
       return graph.node("Gemm", [gradient, weight], {
         attributes: { transB: { int: 1 }, alpha: { float: input.factor } },
       });
     },
-  };
-}
-
-/** Σ over the examples. */
-function biasGradient(graph: GraphWriter, name: string, gradient: Value): PendingGradient {
-  const write = (): Value => {
-    const axes = graph.ints(`${name}.batch_axis`, [1], [0]);
-    return graph.node("ReduceSum", [gradient, axes], { attributes: { keepdims: { int: 0 } } });
-  };
-  return {
-    write,
-    subtractFrom: (current, options) => graph.node("Sub", [current, write()], options),
   };
 }
 

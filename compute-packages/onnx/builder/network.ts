@@ -1,5 +1,6 @@
 /** A sequential classifier as a value, and what follows from it without building a graph. */
 import type { InputSpec, MaskSpec, StateSpec } from "../../format/manifest.ts";
+import { layerState } from "./layer-state.ts";
 
 /** Fully connected: output = input · weight + bias, weight of shape [inputs, outputs]. */
 export type DenseLayer = {
@@ -30,6 +31,18 @@ export type ConvolutionLayer = {
 export type MaxPoolLayer = { readonly kind: "max-pool"; readonly size: number };
 /** The same numbers in another shape, without the example axis; between images and rows. */
 export type ReshapeLayer = { readonly kind: "reshape"; readonly shape: readonly number[] };
+/**
+ * A gated recurrent unit over a sequence [steps, inputs]; gives its last hidden state, [outputs]. Gates as PyTorch has
+ * them (r and z from input and hidden state; n = tanh(xW + b + r · (hU + c)); h' = (1 − z) · n + z · h, h = 0 at first),
+ * side by side in the order r, z, n. State tensors: `<name>.input_weight` [inputs, 3 · outputs], `<name>.hidden_weight`
+ * [outputs, 3 · outputs], `<name>.input_bias` and `<name>.hidden_bias` [3 · outputs].
+ */
+export type GruLayer = {
+  readonly kind: "gru";
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+};
 export type ReluLayer = { readonly kind: "relu" };
 /** In training keeps each number with probability keepPer256/256 and scales it up by the inverse. */
 export type DropoutLayer = {
@@ -42,12 +55,11 @@ export type DropoutLayer = {
 export type Layer =
   | DenseLayer
   | ConvolutionLayer
+  | GruLayer
   | MaxPoolLayer
   | ReshapeLayer
   | ReluLayer
   | DropoutLayer;
-/** Those that have state. */
-export type LearningLayer = DenseLayer | ConvolutionLayer;
 
 /** What a step does with gradients; each kind takes hyperparameters, see hyperparameterNames. */
 export type OptimizerKind = "sgd" | "momentum" | "adam";
@@ -98,21 +110,6 @@ export function hyperparameterNames(network: Network): readonly string[] {
   return [LEARNING_RATE, ...own[network.optimizer ?? "sgd"], ...decay];
 }
 
-/** State tensor of a layer: what its inputs are multiplied by. */
-export const weightName = (layer: LearningLayer): string => `${layer.name}.weight`;
-/** State tensor of a layer, [outputs]: what is added. */
-export const biasName = (layer: LearningLayer): string => `${layer.name}.bias`;
-
-/** Shape of a layer's weight. */
-export const weightShape = (layer: LearningLayer): readonly number[] =>
-  layer.kind === "dense"
-    ? [layer.inputs, layer.outputs]
-    : [layer.outputs, layer.inputs, layer.kernel, layer.kernel];
-
-/** Whether a layer has state. */
-export const isLearning = (layer: Layer): layer is LearningLayer =>
-  layer.kind === "dense" || layer.kind === "convolution";
-
 function localState(
   network: Network,
   state: readonly [string, StateSpec][],
@@ -141,10 +138,9 @@ export function declarations(network: Network): {
   readonly masks: { readonly [name: string]: MaskSpec };
 } {
   const { features, label, layers } = network;
-  const state = layers.filter(isLearning).flatMap((layer): [string, StateSpec][] => [
-    [weightName(layer), { dtype: "F32", shape: weightShape(layer) }],
-    [biasName(layer), { dtype: "F32", shape: [layer.outputs] }],
-  ]);
+  const state = layers
+    .flatMap(layerState)
+    .map(({ name, shape }): [string, StateSpec] => [name, { dtype: "F32", shape }]);
   const local = localState(network, state);
   const masks = layers
     .filter((layer) => layer.kind === "dropout")

@@ -2,9 +2,10 @@ import type { InferenceSpec } from "../../format/manifest.ts";
 import { LOSS } from "../graph-contract.ts";
 import { createGraphWriter, type Value } from "./graph-writer.ts";
 import { checkLogits } from "./layer-shapes.ts";
+import { layerState } from "./layer-state.ts";
 import { evaluationLayer, type ForwardLayer, trainingLayer } from "./layers.ts";
 import { batchSize, correctCount, featureInput, likelihood } from "./loss.ts";
-import { isLearning, type Network } from "./network.ts";
+import type { Network } from "./network.ts";
 import { createOptimizer } from "./optimizer.ts";
 
 /**
@@ -99,4 +100,4 @@ export function buildInferenceGraph(network: Network): Uint8Array {
 
 /** Whether any layer in front of this one learns, and so wants the gradient handed on. */
 const hasStateBefore = (network: Network, index: number): boolean =>
-  network.layers.slice(0, index).some(isLearning);
+  network.layers.slice(0, index).some((layer) => layerState(layer).length > 0);

@@ -1,5 +1,5 @@
 /** The forward pass of a Network in plain float64, written apart from the builder, and gradients by differences. */
-import type { ConvolutionLayer, Network } from "../builder/network.ts";
+import type { ConvolutionLayer, GruLayer, Network } from "../builder/network.ts";
 
 export type Parameters = ReadonlyMap<string, Float64Array>;
 export type Batch = {
@@ -70,6 +70,17 @@ function forward(
         [values, shape] = convolve(layer, values, shape, weight, bias);
         break;
       }
+      case "gru": {
+        const [steps = 0] = shape;
+        const sequence = values;
+        values = Array<number>(layer.outputs).fill(0);
+        for (let step = 0; step < steps; step++) {
+          const given = sequence.slice(step * layer.inputs, (step + 1) * layer.inputs);
+          values = recur(layer, given, values, tensor);
+        }
+        shape = [layer.outputs];
+        break;
+      }
       case "max-pool": {
         [values, shape] = pool(layer.size, values, shape);
         break;
@@ -77,6 +88,31 @@ function forward(
     }
   }
   return values;
+}
+
+function recur(
+  { name, outputs }: GruLayer,
+  given: readonly number[],
+  before: readonly number[],
+  tensor: (name: string, at: number) => number,
+): number[] {
+  const affine = (values: readonly number[], part: string, column: number): number =>
+    values.reduce(
+      (sum, value, row) =>
+        sum + value * tensor(`${name}.${part}_weight`, row * 3 * outputs + column),
+      tensor(`${name}.${part}_bias`, column),
+    );
+  return before.map((last, unit) => {
+    const [reset = 0, update = 0] = [unit, unit + outputs].map(
+      (column) =>
+        1 / (1 + Math.exp(-affine(given, "input", column) - affine(before, "hidden", column))),
+    );
+    const column = unit + 2 * outputs;
+    const candidate = Math.tanh(
+      affine(given, "input", column) + reset * affine(before, "hidden", column),
+    );
+    return (1 - update) * candidate + update * last;
+  });
 }
 
 type Image = [values: number[], shape: readonly number[]];

@@ -19,6 +19,17 @@ def forward(network, state, batch):
         elif kind == "convolution":
             weight, bias = state[layer["name"] + ".weight"], state[layer["name"] + ".bias"]
             x = F.conv2d(x, weight, bias, padding=layer["padding"])
+        elif kind == "gru":
+            name = layer["name"]
+            # Not torch.nn.GRU, which holds on to tensors of its own.
+            weights = [
+                state[name + ".input_weight"].T.contiguous(),
+                state[name + ".hidden_weight"].T.contiguous(),
+                state[name + ".input_bias"],
+                state[name + ".hidden_bias"],
+            ]
+            zero = torch.zeros(1, x.shape[0], layer["outputs"], dtype=torch.float64)
+            x = torch.gru(x, zero, weights, True, 1, 0.0, True, False, True)[0][:, -1]
         elif kind == "max-pool":
             x = F.max_pool2d(x, layer["size"])
         elif kind == "reshape":

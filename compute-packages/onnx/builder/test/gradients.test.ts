@@ -47,6 +47,12 @@ const convolution = (
   kernel,
   padding,
 });
+const gru = (name: string, inputs: number, outputs: number): Layer => ({
+  kind: "gru",
+  name,
+  inputs,
+  outputs,
+});
 const pool = (size: number): Layer => ({ kind: "max-pool", size });
 const reshape = (...shape: number[]): Layer => ({ kind: "reshape", shape });
 
@@ -159,6 +165,13 @@ const cases: readonly (readonly [what: string, network: Network, batchSize: numb
       dense("d", 12, 3),
     ),
     3,
+  ],
+  ["a recurrent unit", image([4, 2], gru("g", 2, 3)), 3],
+  ["a recurrent unit over one step", image([1, 2], gru("g", 2, 2), dense("d", 2, 3)), 2],
+  [
+    "a recurrent unit behind a layer that learns",
+    image([3, 2], reshape(6), dense("d", 6, 6), reshape(3, 2), gru("g", 2, 3)),
+    2,
   ],
   ["int32 labels", { ...SMALL_NETWORK, label: { name: "y", dtype: "I32" } }, 8],
 ];

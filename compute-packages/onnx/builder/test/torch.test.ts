@@ -49,6 +49,18 @@ const DIGITS: Network = {
   classCount: 5,
 };
 
+/** A sequence of five steps through a recurrent unit. */
+const SEQUENCE: Network = {
+  features: { name: "x", dtype: "F32", width: 15, divideBy: 2 },
+  label: { name: "y", dtype: "U8" },
+  layers: [
+    { kind: "reshape", shape: [5, 3] },
+    { kind: "gru", name: "g", inputs: 3, outputs: 4 },
+    { kind: "dense", name: "d", inputs: 4, outputs: 3 },
+  ],
+  classCount: 3,
+};
+
 const momentum = { learningRate: 0.05, momentum: 0.9 };
 const adam = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
@@ -67,6 +79,8 @@ const cases: readonly (readonly [string, Network, StepOptions["hyperparameters"]
     { ...momentum, weightDecay: 0.125 },
     0.5,
   ],
+  ["a recurrent unit by SGD", SEQUENCE, { learningRate: 0.1 }, 0],
+  ["a recurrent unit by Adam", { ...SEQUENCE, optimizer: "adam" }, adam, 0.5],
   ["convolutions by Adam", { ...DIGITS, optimizer: "adam" }, adam, 0],
   [
     "convolutions by Adam with weight decay and proximal term",

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { openStep, randomBatch, randomParameters } from "../../testing/run-step.ts";
+import { gateGraph } from "../../gate.ts";
+import { stepContract } from "../../graph-contract.ts";
+import { openStep, randomBatch, randomParameters, stepManifest } from "../../testing/run-step.ts";
 import { BuilderError } from "../builder-error.ts";
 import type { Layer, Network } from "../network.ts";
 import { buildEvaluationGraph, buildStepGraph } from "../step-graph.ts";
@@ -70,6 +72,18 @@ test("the same step gives the same bits", async () => {
   expect(await run()).toEqual(await run());
 });
 
+test("250 steps of a recurrent unit, with Adam and the proximal term, fit into the gate", () => {
+  const layers: Layer[] = [
+    { kind: "dense", name: "e", inputs: 1000, outputs: 1000 },
+    reshape(250, 4),
+    { kind: "gru", name: "g", inputs: 4, outputs: 8 },
+    dense(8),
+  ];
+  const net: Network = { ...network(1000, layers), optimizer: "adam" };
+  const graph = buildStepGraph(net, { isProximal: true });
+  expect(gateGraph(graph, stepContract(stepManifest(net), true))).toEqual([]);
+});
+
 test.each<[string, Network, RegExp]>([
   ["a dense layer over other inputs", network(4, [dense(5)]), /dense d does not take \[4\]/],
   ["a dense layer over an image", network(4, [reshape(1, 2, 2), dense(4)]), /dense d .*\[1,2,2\]/],
@@ -103,6 +117,16 @@ test.each<[string, Network, RegExp]>([
     "dropout of another width",
     network(4, [{ kind: "dropout", name: "m", width: 5, keepPer256: 1 }, dense(4)]),
     /dropout m/,
+  ],
+  [
+    "a recurrent unit over rows",
+    network(4, [{ kind: "gru", name: "g", inputs: 4, outputs: 2 }]),
+    /gru g/,
+  ],
+  [
+    "a recurrent unit over other inputs",
+    network(6, [reshape(2, 3), { kind: "gru", name: "g", inputs: 2, outputs: 2 }]),
+    /gru g/,
   ],
   ["an image where logits should be", network(4, [reshape(1, 2, 2)]), /last layer/],
   [
