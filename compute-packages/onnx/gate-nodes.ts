@@ -3,7 +3,7 @@ import { MAX_RANK, readAttributes, readInitializer } from "./gate-fields.ts";
 import type { GraphContract } from "./graph-contract.ts";
 import {
   ELEMENT_WORK,
-  MAX_RUN_WORK,
+  MAX_STEP_WORK,
   MAX_TOTAL_ELEMENTS,
   MAX_VALUE_ELEMENTS,
   NODE_WORK,
@@ -74,11 +74,11 @@ export function checkNodes(graph: Graph, contract: GraphContract, refuse: Refuse
   if (elements > MAX_TOTAL_ELEMENTS) {
     refuse("value-too-large", `${elements} elements in all`, `at most ${MAX_TOTAL_ELEMENTS}`);
   }
-  if (work > MAX_RUN_WORK) {
+  if (work > MAX_STEP_WORK) {
     refuse(
       "too-much-work",
       `${work} multiply-adds`,
-      `at most ${MAX_RUN_WORK} at the largest batch`,
+      `at most ${MAX_STEP_WORK} at the largest batch`,
     );
   }
   checkOutputs(contract, values, made, refuse);

@@ -2,6 +2,7 @@
  * The operators a package may use, each with the rule that gives its output's shape. An operator without a rule
  * cannot be bounded before it runs, so it is not allowed. Rules follow the ONNX operator reference, opset 17.
  */
+import { ELEMENT_WORK, SCATTERED_FACTOR } from "./limits.ts";
 import { ELEMENT_TYPES } from "./onnx-file.ts";
 import { axisOf, type NodeView, type Operator, type Shape, sizeOf } from "./operator.ts";
 import { CONCAT, RESHAPE, SLICE, TRANSPOSE } from "./shaping-operators.ts";
@@ -46,6 +47,8 @@ export const OPERATORS = {
     ...unary,
     attributes: { axis: "INT", keepdims: "INT" },
     shape: (node) => reduceShape(first(node), [node.int("axis", 0)], node.int("keepdims", 1) !== 0),
+    // Along any axis but the last it jumps through memory, and is as slow along that.
+    work: (node) => (SCATTERED_FACTOR - 1) * ELEMENT_WORK * sizeOf(first(node) ?? []),
   },
   Cast: {
     ...unary,

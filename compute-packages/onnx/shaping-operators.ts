@@ -1,4 +1,5 @@
 /** Operators that only move elements. Their shapes come from constants, so that nothing computed decides a size. */
+import { ELEMENT_WORK, SCATTERED_FACTOR } from "./limits.ts";
 import { axisOf, type NodeView, type Operator, type Shape, sizeOf } from "./operator.ts";
 
 /** Elements in another shape; the shape is a constant, 0 keeps the input's axis, one -1 takes what is left. */
@@ -57,6 +58,10 @@ export const TRANSPOSE: Operator = {
   minInputs: 1,
   maxInputs: 1,
   attributes: { perm: "INTS" },
+  work: (node, shape) => {
+    const isBlockwise = node.ints("perm")?.at(-1) === shape.length - 1;
+    return isBlockwise ? 0 : (SCATTERED_FACTOR - 1) * ELEMENT_WORK * sizeOf(shape);
+  },
   shape: (node) => {
     const shape = node.shapes[0];
     if (shape === undefined) return undefined;

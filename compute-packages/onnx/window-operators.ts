@@ -1,8 +1,9 @@
 /**
- * Convolution, pooling and what turns them round for gradients. Not allowed, because nothing here needs them:
+ * Convolution, pooling and what turns them round for gradients, over rows and columns: for other numbers of axes the
+ * runtime has general code that was measured thirty times as slow. Not allowed, because nothing here needs them:
  * groups, automatic padding, rounding up, paddings and shapes of the output that a node would choose itself.
  */
-import { MAX_WINDOW_SIZE } from "./limits.ts";
+import { ELEMENT_WORK, MAX_WINDOW_SIZE } from "./limits.ts";
 import { type NodeView, type Operator, type Shape, sizeOf } from "./operator.ts";
 
 /** One entry per axis that the window slides over. */
@@ -31,10 +32,10 @@ export const CONV: Operator = {
     if (inputs !== input[1] || !isBias(node.shapes[2], outputs)) return undefined;
     return slide(input, outputs, window);
   },
-  work: (node, shape) => (sizeOf(shape) * sizeOf(node.shapes[1] ?? [])) / (shape[1] ?? 1),
-  // The runtime lays each image's windows out as the columns of a matrix.
-  scratchElements: ({ shapes }, shape) =>
-    sizeOf((shapes[1] ?? []).slice(1)) * sizeOf(shape.slice(2)),
+  work: (node, shape) =>
+    (sizeOf(shape) * sizeOf(node.shapes[1] ?? [])) / (shape[1] ?? 1) +
+    ELEMENT_WORK * (shape[0] ?? 1) * columnElements(node.shapes[1], shape),
+  scratchElements: (node, shape) => columnElements(node.shapes[1], shape),
 };
 
 /** [batch, in, …] by [in, out, …kernel]: what turns a convolution with the same weight round. */
@@ -51,9 +52,10 @@ export const CONV_TRANSPOSE: Operator = {
     if (inputs !== input[1] || !isBias(node.shapes[2], outputs)) return undefined;
     return spread(input, outputs, window);
   },
-  work: ({ shapes }) => (sizeOf(shapes[0] ?? []) * sizeOf(shapes[1] ?? [])) / (shapes[0]?.[1] ?? 1),
-  scratchElements: ({ shapes }) =>
-    sizeOf((shapes[1] ?? []).slice(1)) * sizeOf((shapes[0] ?? []).slice(2)),
+  work: ({ shapes: [input = [], weight = []] }) =>
+    (sizeOf(input) * sizeOf(weight)) / (input[1] ?? 1) +
+    ELEMENT_WORK * (input[0] ?? 1) * columnElements(weight, input),
+  scratchElements: ({ shapes: [input = [], weight] }) => columnElements(weight, input),
 };
 
 /** The largest of each window and, as second output, where it was found; of equals, the first in row-major order. */
@@ -68,7 +70,7 @@ export const MAX_POOL: Operator = {
     const window = readWindow(node, node.ints("kernel_shape"));
     return input && window ? slide(input, input[1], window) : undefined;
   },
-  work: (node, shape) => sizeOf(shape) * sizeOf(node.ints("kernel_shape") ?? []),
+  work: (node, shape) => ELEMENT_WORK * sizeOf(shape) * sizeOf(node.ints("kernel_shape") ?? []),
 };
 
 /**
@@ -93,6 +95,10 @@ export const MAX_UNPOOL: Operator = {
   },
 };
 
+/** The runtime lays the windows of one image out as the columns of a matrix, or puts such columns together again. */
+const columnElements = (weight: Shape = [], places: Shape = []): number =>
+  sizeOf(weight.slice(1)) * sizeOf(places.slice(2));
+
 const isBias = (shape: Shape | undefined, outputs: number | undefined): boolean =>
   shape === undefined || (shape.length === 1 && shape[0] === outputs);
 
@@ -101,7 +107,7 @@ const isSame = (a: readonly number[], b: readonly number[]): boolean =>
 
 /** The window as the attributes say; undefined if they say nothing sound. @param kernel  sizes it must have */
 function readWindow(node: NodeView, kernel: Shape | undefined): Window | undefined {
-  if (kernel === undefined || kernel.length < 1 || kernel.length > 3) return undefined;
+  if (kernel === undefined || kernel.length !== 2) return undefined;
   const ones = kernel.map(() => 1);
   const strides = node.ints("strides") ?? ones;
   const dilations = node.ints("dilations") ?? ones;

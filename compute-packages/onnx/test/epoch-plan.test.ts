@@ -6,8 +6,8 @@ const masks = { mask: { shape: [1024, 1024], keepPer256: 128 } };
 
 test.each([
   ["all steps in one run", given, 8192],
-  ["as many steps as the work allows", { ...given, stepWork: 2 ** 33 }, 8],
-  ["one step when it is all the work allowed", { ...given, stepWork: 2 ** 36 }, 1],
+  ["as many steps as the work allows", { ...given, stepWork: 2 ** 31 }, 8],
+  ["one step when it is more than a run should be", { ...given, stepWork: 2 ** 36 }, 1],
   ["as many steps as masks may have bytes", { ...given, masks }, 6],
   ["one step when its masks alone are past the limit", { ...given, batchSize: 1000, masks }, 1],
 ])("a run has %s", (_what, options, stepsPerRun) => {

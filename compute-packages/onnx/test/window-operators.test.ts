@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { gateGraph } from "../gate.ts";
 import type { GraphContract } from "../graph-contract.ts";
-import { MAX_RUN_WORK } from "../limits.ts";
+import { MAX_STEP_WORK } from "../limits.ts";
 import {
   type Attribute,
   encodeModel,
@@ -139,6 +139,24 @@ test.each<[string, GraphNode[], (number | string)[], Initializer[]?]>([
 
 test.each<[string, GraphNode[], string, Initializer[]?]>([
   ["a kernel for other channels", [node("Conv", ["rows", "kernel"])], "shape-mismatch"],
+  [
+    "windows over three axes",
+    [
+      { ...node("Reshape", ["image", "shape"]), output: ["block"] },
+      node("MaxPool", ["block"], ints("kernel_shape", 2, 2, 2)),
+    ],
+    "shape-mismatch",
+    [constant("shape", 0, 1, 3, 8, 9)],
+  ],
+  [
+    "windows over one axis",
+    [
+      { ...node("Reshape", ["image", "shape"]), output: ["line"] },
+      node("MaxPool", ["line"], ints("kernel_shape", 2)),
+    ],
+    "shape-mismatch",
+    [constant("shape", 0, 3, 72)],
+  ],
   ["a kernel that is a matrix", [node("Conv", ["rows", "rows"])], "shape-mismatch"],
   ["a bias for other outputs", [node("Conv", ["image", "kernel", "rows"])], "shape-mismatch"],
   [
@@ -389,9 +407,26 @@ test("a step is refused for the work it is, though all its values are small", ()
     ...node("MatMul", ["square", "square"]),
     output: [output],
   });
-  expect(4000 ** 3).toBeLessThan(MAX_RUN_WORK);
+  expect(4000 ** 3).toBeLessThan(MAX_STEP_WORK);
   expect(gate([product("one")], ["batch"])).toEqual(["graph-outputs-differ"]);
   expect(gate([product("one"), product("two")], ["batch"])).toContain("too-much-work");
+});
+
+test.each<[string, number, GraphNode]>([
+  ["poolings of 256 numbers each", 4, node("MaxPool", ["wide"], ints("kernel_shape", 16, 16))],
+  ["columns for a convolution", 7, node("Conv", ["wide", "small"], ints("pads", 5, 5, 5, 5))],
+  [
+    "columns that are put together again",
+    7,
+    node("ConvTranspose", ["wide", "small"], ints("dilations", 3, 3)),
+  ],
+  ["rows turned into columns", 33, node("Transpose", ["square"])],
+  ["places of the largest", 33, node("ArgMax", ["square"], int("axis", 0), int("keepdims", 0))],
+])("%s are counted as they were measured: %i fit, not one more", (_what, fitting, operator) => {
+  const times = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ ...operator, output: [`made${index}`] }));
+  expect(gate(times(fitting), ["batch"])).toEqual(["graph-outputs-differ"]);
+  expect(gate(times(fitting + 1), ["batch"])).toContain("too-much-work");
 });
 
 test("the runtime's own memory is counted once, for it is given back", () => {
