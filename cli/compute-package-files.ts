@@ -14,33 +14,43 @@ import {
 } from "../compute-packages/format/manifest.ts";
 import { CliError } from "./cli-error.ts";
 import { readFileOr, within } from "./enrol-member.ts";
+import { EXAMPLE_NAMES, type ExampleName } from "./example-names.ts";
 
-/** The one example; its graphs are made by a builder, which is in the bundle of the demo. */
-const EXAMPLE = path.join("compute-packages", "examples", "mnist");
+/** The examples; their graphs are made by builders, which are in the bundle of the demo. */
+const EXAMPLES = path.join("compute-packages", "examples");
 
 /**
  * @param source  the folder, or its fedn.yaml
- * @param bundleDirectory  of this installation, whose own example has a builder in the place of graph files
+ * @param bundleDirectory  of this installation, whose own examples have a builder in the place of graph files
  * @returns the archive: the manifest in canonical form and every file it names, nothing else
  * @throws CliError "unreadable-file", also if the manifest is not one
  */
 export async function buildPackage(source: string, bundleDirectory: string): Promise<Uint8Array> {
   const isFolder = (await stat(source).catch(() => undefined))?.isDirectory() === true;
   const folder = isFolder ? source : path.dirname(source);
-  const example = path.join(bundleDirectory, "..", EXAMPLE);
-  if ((await realPath(folder)) !== (await realPath(example))) {
+  const example = await exampleAt(folder, path.join(bundleDirectory, "..", EXAMPLES));
+  if (example === undefined) {
     return archiveFolder(folder, isFolder ? path.join(source, MANIFEST_PATH) : source);
   }
   const directory = await mkdtemp(path.join(tmpdir(), "fedclave-example-"));
   try {
     const files = path.join(directory, "example");
     const demo = path.join(bundleDirectory, "demo.cjs");
-    await promisify(execFile)(process.execPath, [demo, "files", files, "--package-only"]);
+    const args = [demo, "files", files, "--package-only", "--example", example];
+    await promisify(execFile)(process.execPath, args);
     const built = path.join(files, "package");
     return await archiveFolder(built, path.join(built, MANIFEST_PATH));
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+async function exampleAt(folder: string, examples: string): Promise<ExampleName | undefined> {
+  const wanted = await realPath(folder);
+  for (const name of EXAMPLE_NAMES) {
+    if (wanted !== undefined && wanted === (await realPath(path.join(examples, name)))) return name;
+  }
+  return undefined;
 }
 
 const realPath = (file: string): Promise<string | undefined> =>

@@ -1,6 +1,6 @@
 /** Moves models and packages between this machine and the reducer, and says how far it is. */
 import { type Digest, digestOf, type Name } from "../lib/base/ids.ts";
-import { MAX_MODEL_BYTES } from "../lib/base/limits.ts";
+import { MAX_MODEL_BYTES, MAX_PACKAGE_BYTES } from "../lib/base/limits.ts";
 import type { Connection } from "../lib/transport/connect.ts";
 import { receiveDownload } from "../lib/transport/download.ts";
 import { sendUpload, type UploadSubject } from "../lib/transport/send-upload.ts";
@@ -27,18 +27,33 @@ export const uploadPackage = (
 ): Promise<Digest> => upload(context, reducer, { package: { name } }, archive);
 
 /** Bytes of a model, whose hash is checked. @throws RefusedError | TransportError */
-export async function downloadModel(
+export const downloadModel = (
   context: TransferContext,
   reducer: Connection,
   digest: Digest,
+): Promise<Uint8Array> => download(context, reducer, "model", digest, MAX_MODEL_BYTES);
+
+/** Archive of a package, whose digest is checked. @throws RefusedError | TransportError */
+export const downloadPackage = (
+  context: TransferContext,
+  reducer: Connection,
+  digest: Digest,
+): Promise<Uint8Array> => download(context, reducer, "package", digest, MAX_PACKAGE_BYTES);
+
+async function download(
+  context: TransferContext,
+  reducer: Connection,
+  kind: "model" | "package",
+  digest: Digest,
+  maxSizeBytes: number,
 ): Promise<Uint8Array> {
   const { stderr, clock, signal } = context;
   const lines = liveLines(stderr);
   try {
     return await receiveDownload(reducer, {
-      kind: "model",
+      kind,
       digest,
-      maxSizeBytes: MAX_MODEL_BYTES,
+      maxSizeBytes,
       clock,
       signal,
       onProgress: (done, size) => showProgress(lines, "receiving", done, size),

@@ -3,19 +3,18 @@ import type { Command } from "commander";
 import { digestBytes, digestOf, parseName } from "../../lib/base/ids.ts";
 import type { Connection } from "../../lib/transport/connect.ts";
 import { withReducer } from "../admin-connection.ts";
-import { usageError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
 import { nameArgument, readFileOr, within } from "../enrol-member.ts";
 import { everyPage } from "../every-page.ts";
-import { MODEL_FORMATS, type ModelFormat, readModelFile, writeModelFile } from "../model-files.ts";
+import { readModelFile } from "../model-files.ts";
 import { writeJson, writeLine } from "../output.ts";
 import { renderTable } from "../rendering/table.ts";
 import { formatBytes, formatCount, formatInstant, shortHash } from "../rendering/units.ts";
 import { type Candidate, resolveReference } from "../resolve-reference.ts";
-import { downloadModel, uploadModel } from "../transfer.ts";
+import { uploadModel } from "../transfer.ts";
 import { type ModelView, modelView } from "../views.ts";
-import { writeNewFile } from "./member.ts";
-import { addReducerOptions, choice, type SharedOptions } from "./options.ts";
+import { addModelExport } from "./model-export.ts";
+import { addReducerOptions, type SharedOptions } from "./options.ts";
 
 const MODEL_REMEDY = "import one with: fedclave model import FILE --name seed";
 
@@ -48,30 +47,7 @@ export function addModelCommands(program: Command, context: CommandContext): voi
         `${name === wanted ? `Imported ${name}` : known}: ${formatBytes(model.byteLength)}, hash ${modelHash}`,
       );
     });
-  addReducerOptions(group.command("export").summary("write a model to a file"))
-    .argument("<model>", "hash, at least 6 characters of it, name, or latest")
-    .requiredOption("--out <file>", "a new file")
-    .option(
-      "--format <format>",
-      "npz or safetensors (default: by the file's ending)",
-      choice(MODEL_FORMATS),
-    )
-    .action(
-      async (text: string, options: SharedOptions & { out: string; format?: ModelFormat }) => {
-        const format = options.format ?? formatOfFile(options.out);
-        const { found, model } = await withReducer(context, options, async (reducer) => {
-          const found = await findModel(reducer, text);
-          return { found, model: await downloadModel(context, reducer, found.modelHash) };
-        });
-        await writeNewFile(options.out, writeModelFile(model, format));
-        if (options.json === true)
-          return writeJson(context.stdout, { ...found, out: options.out, format });
-        writeLine(
-          context.stdout,
-          `Wrote model ${shortHash(found.modelHash)} to ${options.out} (${format})`,
-        );
-      },
-    );
+  addModelExport(group, context, findModel);
   addReducerOptions(group.command("list").summary("the models the reducer holds")).action(
     async (options: SharedOptions) => {
       const models = await withReducer(context, options, listModels);
@@ -129,13 +105,6 @@ const nameOfFile = (file: string): string => {
   const name = path.basename(file, path.extname(file)).toLowerCase();
   return parseName(name) ?? "seed";
 };
-
-function formatOfFile(file: string): ModelFormat {
-  const format = MODEL_FORMATS.find((each) => file.endsWith(`.${each}`));
-  if (format === undefined)
-    throw usageError(`--format: ${file} does not end in .npz or .safetensors`);
-  return format;
-}
 
 export const modelTable = (models: readonly ModelView[]): string[] =>
   renderTable(

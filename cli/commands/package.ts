@@ -13,13 +13,15 @@ import { everyPage } from "../every-page.ts";
 import { paint, writeJson, writeLine } from "../output.ts";
 import { renderFields, renderTable } from "../rendering/table.ts";
 import { formatBytes, formatInstant, shortHash } from "../rendering/units.ts";
+import { resolveReference } from "../resolve-reference.ts";
 import { uploadPackage } from "../transfer.ts";
 import { type PackageView, packageView } from "../views.ts";
 import { writeNewFile } from "./member.ts";
 import { addReducerOptions, type SharedOptions } from "./options.ts";
 
 export const PACKAGE_REMEDY = "upload one with: fedclave package upload FILE";
-const ARCHIVE_HINT = "name an archive that `fedclave package build` wrote";
+/** What to name where an archive is wanted. */
+export const ARCHIVE_HINT = "name an archive that `fedclave package build` wrote";
 
 export function addPackageCommands(program: Command, context: CommandContext): void {
   const group = program
@@ -106,11 +108,22 @@ export const listPackages = async (reducer: Connection): Promise<PackageView[]> 
     return { entries: answer.packages.map(packageView), totalCount: answer.totalCount };
   });
 
+/** The package a person means. @throws CliError "not-found" | "ambiguous" */
+export async function findPackage(reducer: Connection, text: string): Promise<PackageView> {
+  const candidates = (await listPackages(reducer)).map((each) => ({
+    digest: each.packageDigest,
+    name: each.name,
+    atMs: each.uploadedAtMs,
+    view: each,
+  }));
+  return resolveReference(text, candidates, "package", PACKAGE_REMEDY).view;
+}
+
 const refusalLine = ({ code, seen, wanted }: Refusal): string =>
   `  ${code}: seen ${seen}, wanted ${wanted}`;
 
 /** @throws CliError "refused" */
-function refuseGated(pkg: ComputePackage): void {
+export function refuseGated(pkg: ComputePackage): void {
   const refusals = gatePackage(pkg);
   if (refusals.length === 0) return;
   const lines = ["clients would refuse this package:", ...refusals.map(refusalLine)];
@@ -139,6 +152,7 @@ export function packageLines(pkg: ComputePackage): string[] {
       ["runtime", manifest.runtime],
       ["digest", pkg.digest],
       ["metrics", onnx.evaluation.metrics.join(", ")],
+      ["inference", inferenceText(onnx)],
     ]),
     "",
     ...renderTable(
@@ -159,6 +173,7 @@ export function packageLines(pkg: ComputePackage): string[] {
       [{ title: "trained tensor" }, { title: "dtype" }, { title: "shape" }],
       Object.entries(onnx.state).map(([name, each]) => [name, each.dtype, shape(each.shape)]),
     ),
+    ...localStateLines(onnx),
     "",
     ...renderTable(
       [
@@ -175,6 +190,21 @@ export function packageLines(pkg: ComputePackage): string[] {
       ]),
     ),
   ];
+}
+
+function inferenceText({ inference }: ComputePackage["manifest"]["onnx"]): string {
+  if (inference === undefined) return "none";
+  return `${inference.inputs.join(", ")} to ${Object.keys(inference.outputs).join(", ")}`;
+}
+
+function localStateLines({ localState = {} }: ComputePackage["manifest"]["onnx"]): string[] {
+  const rows = Object.entries(localState).map(([name, each]) => [
+    name,
+    each.dtype,
+    `[${each.shape.join(", ")}]`,
+  ]);
+  const columns = [{ title: "tensor that stays" }, { title: "dtype" }, { title: "shape" }];
+  return rows.length === 0 ? [] : ["", ...renderTable(columns, rows)];
 }
 
 export const packageTable = (packages: readonly PackageView[]): string[] =>

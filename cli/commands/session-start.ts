@@ -5,7 +5,6 @@ import { withReducer } from "../admin-connection.ts";
 import { usageError } from "../cli-error.ts";
 import type { CommandContext } from "../context.ts";
 import { writeJson, writeLine } from "../output.ts";
-import { resolveReference } from "../resolve-reference.ts";
 import {
   readHyperparameter,
   readSessionFile,
@@ -18,7 +17,7 @@ import { sessionView } from "../views.ts";
 import { followToEnd } from "./follow-session.ts";
 import { findSeedModel } from "./model.ts";
 import { addReducerOptions, type SharedOptions } from "./options.ts";
-import { listPackages, PACKAGE_REMEDY } from "./package.ts";
+import { findPackage } from "./package.ts";
 
 type StartFlags = SharedOptions &
   SessionChoices & { readonly config?: string; readonly watch?: true };
@@ -80,14 +79,7 @@ async function findGround(
   reducer: Connection,
   choices: Pick<SessionChoices, "package" | "model">,
 ): Promise<SessionGround> {
-  const packages = await listPackages(reducer);
-  const candidates = packages.map((each) => ({
-    ...each,
-    digest: each.packageDigest,
-    atMs: each.uploadedAtMs,
-  }));
-  const wanted = choices.package ?? "latest";
-  const found = resolveReference(wanted, candidates, "package", PACKAGE_REMEDY);
+  const found = await findPackage(reducer, choices.package ?? "latest");
   const model = await findSeedModel(reducer, choices.model);
   return {
     packageDigest: found.packageDigest,

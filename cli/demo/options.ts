@@ -5,10 +5,12 @@ import {
   parsePartitionRule,
 } from "../../compute-packages/examples/mnist/partition.ts";
 import { choice, integer, number } from "../commands/options.ts";
+import { EXAMPLE_NAMES, type ExampleName } from "../example-names.ts";
 import type { OutputStream } from "../output.ts";
 import { AGGREGATORS } from "../session-options.ts";
 
 export type DemoOptions = {
+  readonly example: ExampleName;
   readonly rounds: number;
   readonly clients: number;
   readonly combiners: number;
@@ -32,11 +34,12 @@ export type DemoCommand =
   | { readonly kind: "done"; readonly status: 0 | 2 };
 
 /** What `demo files` writes. */
-export type ExampleOptions = Pick<DemoOptions, "clients" | "partition" | "seed"> & {
+export type ExampleOptions = Pick<DemoOptions, "example" | "clients" | "partition" | "seed"> & {
   readonly packageOnly?: true;
 };
 
 export const DEFAULT_DEMO_OPTIONS: DemoOptions = {
+  example: "mnist",
   rounds: 30,
   clients: 4,
   combiners: 2,
@@ -125,6 +128,12 @@ const addFilesCommand = (program: Command): Command =>
 
 const addDataOptions = (command: Command): Command =>
   command
+    .option(
+      "--example <name>",
+      `which package, ${EXAMPLE_NAMES.join(" or ")}`,
+      choice(EXAMPLE_NAMES),
+      DEFAULT_DEMO_OPTIONS.example,
+    )
     .option(
       "--clients <n>",
       "clients among which the images are split",

@@ -128,7 +128,7 @@ async function demoWork(
   );
   const training = trainingTime();
   const data = await exampleData(bundleDirectory, path.join(directory, "data"), options);
-  const archive = await examplePackage(bundleDirectory, options.seed);
+  const archive = await examplePackage(bundleDirectory, options);
   const processes = Math.ceil(options.clients / options.clientsPerProcess);
   note(
     `Starting 1 reducer, ${counted(options.combiners, "combiner")} and ${counted(options.clients, "client")} ` +

@@ -61,7 +61,17 @@ test.each<[string, string[], string]>([
   [
     "an unknown model format",
     ["model", "export", "latest", "--out", "m.bin"],
-    "does not end in .npz or .safetensors",
+    "does not end in .npz, .safetensors or .onnx",
+  ],
+  [
+    "a model in two formats",
+    ["model", "export", "latest", "--out", "m.onnx", "--onnx", "--format", "npz"],
+    "--onnx and --format npz",
+  ],
+  [
+    "a package for a model that needs none",
+    ["model", "export", "latest", "--out", "m.npz", "--package", "mnist"],
+    "is no matter of a package",
   ],
   [
     "rounds that are no number",

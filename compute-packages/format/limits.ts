@@ -13,6 +13,8 @@ export const MAX_MANIFEST_BYTES = 256 * 1024;
 export const MAX_DECLARED = 64;
 /** State tensors of one package. */
 export const MAX_STATE_TENSORS = 4096;
+/** Local state tensors of one package: two moments for each state tensor, and some numbers besides. */
+export const MAX_LOCAL_TENSORS = 2 * MAX_STATE_TENSORS + MAX_DECLARED;
 /** Axes of a tensor, the example axis included. */
 export const MAX_RANK = 8;
 /** Elements of one tensor, the example axis left out. */

@@ -4,6 +4,7 @@ import {
   MAX_BATCH_SIZE,
   MAX_DECLARED,
   MAX_LOCAL_EPOCHS,
+  MAX_LOCAL_TENSORS,
   MAX_RANK,
   MAX_STATE_TENSORS,
   MAX_TENSOR_ELEMENTS,
@@ -39,6 +40,7 @@ const recordOf = <Value extends z.ZodMiniType>(value: Value, maxCount: number) =
 
 const input = z.strictObject({ dtype: z.enum(["U8", "I32", "I64", "F32"]), shape });
 const state = z.strictObject({ dtype: z.literal("F32"), shape });
+const inferenceOutput = z.strictObject({ dtype: z.enum(["F32", "I64"]), shape });
 const mask = z.strictObject({
   shape,
   keepPer256: z.int().check(z.minimum(1), z.maximum(255)),
@@ -89,9 +91,27 @@ const onnx = z.strictObject({
       z.refine((names) => new Set(names).size === names.length, { error: "names one twice" }),
     ),
   }),
+  inference: z.optional(
+    z.strictObject({
+      graph: path,
+      inputs: z.array(valueName).check(
+        z.minLength(1),
+        z.maxLength(MAX_DECLARED),
+        z.refine((names) => new Set(names).size === names.length, { error: "names one twice" }),
+      ),
+      outputs: recordOf(inferenceOutput, MAX_DECLARED).check(
+        z.refine((record) => Object.keys(record).length > 0, { error: "declares no output" }),
+      ),
+    }),
+  ),
   seedModel: z.optional(path),
   state: recordOf(state, MAX_STATE_TENSORS).check(
     z.refine((record) => Object.keys(record).length > 0, { error: "declares no tensor" }),
+  ),
+  localState: z.optional(
+    recordOf(state, MAX_LOCAL_TENSORS).check(
+      z.refine((record) => Object.keys(record).length > 0, { error: "declares no tensor" }),
+    ),
   ),
   masks: recordOf(mask, MAX_DECLARED),
   hyperparameters,
@@ -118,11 +138,22 @@ export const onnxManifestSchema = z
   .check(
     z.refine(
       ({ data, onnx }) => {
-        const declared = [data, onnx.state, onnx.masks, onnx.hyperparameters].flatMap(Object.keys);
+        const { state, localState = {}, masks, hyperparameters } = onnx;
+        const declared = [data, state, localState, masks, hyperparameters].flatMap(Object.keys);
         const names = [...RESERVED_NAMES, ...declared];
         return new Set(names).size === names.length;
       },
-      { error: "uses one name for two of inputs, state, masks and hyperparameters" },
+      { error: "uses one name for two of inputs, state, local state, masks and hyperparameters" },
+    ),
+    z.refine(({ data, onnx }) => (onnx.inference?.inputs ?? []).every((name) => name in data), {
+      error: "has inference inputs that are not in data",
+    }),
+    z.refine(
+      ({ data, onnx }) =>
+        !Object.keys(onnx.inference?.outputs ?? {}).some(
+          (name) => name in data || name in onnx.state,
+        ),
+      { error: "has an inference output with the name of an input or of state" },
     ),
   );
 

@@ -16,7 +16,7 @@ export type InputDtype = "U8" | "I32" | "I64" | "F32";
 /** One input of the data set; the shape leaves out the example axis, so [] is one number per example. */
 export type InputSpec = { readonly dtype: InputDtype; readonly shape: readonly number[] };
 
-/** One trained tensor: a model of this package has exactly these. */
+/** One tensor of the state that a step reads and writes. */
 export type StateSpec = { readonly dtype: "F32"; readonly shape: readonly number[] };
 
 /** Random 0/1 bytes per example and step; 1 with probability keepPer256/256. */
@@ -29,6 +29,19 @@ export type HyperparameterSpec = {
   readonly maximum: number;
 };
 
+/** One output of inference; the shape leaves out the example axis. */
+export type InferenceOutputSpec = {
+  readonly dtype: "F32" | "I64";
+  readonly shape: readonly number[];
+};
+
+/** What a graph for inference takes, of `data`, and gives. */
+export type InferenceSpec = {
+  readonly graph: string;
+  readonly inputs: readonly string[];
+  readonly outputs: { readonly [name: string]: InferenceOutputSpec };
+};
+
 /** Everything the onnx runner needs besides the files; docs/wire-formats.md describes each field. */
 export type OnnxSection = {
   readonly step: {
@@ -37,9 +50,17 @@ export type OnnxSection = {
     readonly proximalGraph?: string | undefined;
   };
   readonly evaluation: { readonly graph: string; readonly metrics: readonly string[] };
+  /** From inputs, and no labels, to answers: for those who use the model. No client runs it. */
+  readonly inference?: InferenceSpec | undefined;
   /** A model to start sessions from, in canonical safetensors. */
   readonly seedModel?: string | undefined;
+  /** What is trained: a model of this package has exactly these tensors. */
   readonly state: { readonly [name: string]: StateSpec };
+  /**
+   * What the step carries from one to the next besides: an optimizer's moments. It starts at zero in every task,
+   * ends with it, and is neither part of the model nor sent to anyone.
+   */
+  readonly localState?: { readonly [name: string]: StateSpec } | undefined;
   readonly masks: { readonly [name: string]: MaskSpec };
   readonly hyperparameters: {
     readonly batchSize: HyperparameterSpec;
@@ -110,7 +131,7 @@ export function parseManifestFile(bytes: Uint8Array): PackageManifest {
 
 /** Paths that must be in the archive besides the manifest. */
 export function filesNamedBy(manifest: PackageManifest): readonly string[] {
-  const { step, evaluation, seedModel } = manifest.onnx;
-  const named = [step.graph, step.proximalGraph, evaluation.graph, seedModel];
+  const { step, evaluation, inference, seedModel } = manifest.onnx;
+  const named = [step.graph, step.proximalGraph, evaluation.graph, inference?.graph, seedModel];
   return named.filter((path) => path !== undefined);
 }

@@ -1,69 +1,95 @@
 import type { Refuse } from "./gate.ts";
+import { MAX_RANK, readAttributes, readInitializer } from "./gate-fields.ts";
 import type { GraphContract } from "./graph-contract.ts";
 import {
-  MAX_ATTRIBUTE_ENTRIES,
-  MAX_INITIALIZER_ELEMENTS,
+  ELEMENT_WORK,
+  MAX_STEP_WORK,
   MAX_TOTAL_ELEMENTS,
   MAX_VALUE_ELEMENTS,
+  NODE_WORK,
 } from "./limits.ts";
-import {
-  ATTRIBUTE_TYPES,
-  type Attribute,
-  dtypeOfCode,
-  ELEMENT_TYPES,
-  type Graph,
-  type GraphNode,
-  type Initializer,
-} from "./onnx-file.ts";
-import { findOperator, type Operator, type Shape } from "./operators.ts";
+import type { Attribute, Graph, GraphNode } from "./onnx-file.ts";
+import { type NodeView, type Operator, type Shape, sizeOf } from "./operator.ts";
+import { findOperator } from "./operators.ts";
+
+/**
+ * A value's shape with the batch at its largest, and with a batch of one. Every size grows with the batch or stays:
+ * so what is bounded at the largest is bounded at each, and what is the same at both is the same at each.
+ */
+type Sizes = { readonly largest: Shape; readonly single: Shape };
 
 /** What is known of a value while a graph is walked. */
-type Known = { readonly shape: Shape; readonly ints?: readonly number[] };
+type Known = {
+  readonly sizes: Sizes;
+  readonly ints?: readonly number[] | undefined;
+  readonly pool?: Pool | undefined;
+};
+
+type Pool = { readonly input: Sizes; readonly kernel: Shape; readonly strides: Shape };
 
 /** Values are named by their makers; ":" stays free for the runner's own. */
 const NAME = /^[A-Za-z0-9_./]{1,160}$/;
-const MAX_RANK = 8;
 
 /**
  * Walks a graph in its order: every value is made once, before its use, by an allowed operator with allowed
- * attributes, and has a shape that is known and bounded with the batch axis at its largest.
+ * attributes, and has a shape that is known and bounded for every batch.
+ * @returns multiply-adds of running it once with the largest batch, as far as it was walked
  */
-export function checkNodes(graph: Graph, contract: GraphContract, refuse: Refuse): void {
+export function checkNodes(graph: Graph, contract: GraphContract, refuse: Refuse): number {
   const values = new Map<string, Known>();
-  let totalElements = 0;
+  let elements = 0;
+  let scratchElements = 0;
+  let work = 0;
   const define = (name: string, known: Known): void => {
     if (!NAME.test(name)) refuse("name-refused", name, "letters, digits and _ . /");
     if (values.has(name)) refuse("name-repeated", name, "each value made once");
-    const elements = known.shape.reduce((a, b) => a * b, 1);
-    if (elements > MAX_VALUE_ELEMENTS) {
-      refuse("value-too-large", `${name}: ${elements} elements`, `at most ${MAX_VALUE_ELEMENTS}`);
-    }
-    totalElements += elements;
+    elements += boundedSize(name, sizeOf(known.sizes.largest), refuse);
     values.set(name, known);
   };
   for (const { name, dimensions } of contract.inputs) {
-    const shape = dimensions.map((size) =>
-      typeof size === "number" ? size : contract.maxBatchSize,
-    );
-    define(name, { shape });
+    const withBatch = (batchSize: number) =>
+      dimensions.map((size) => (typeof size === "number" ? size : batchSize));
+    define(name, { sizes: { largest: withBatch(contract.maxBatchSize), single: withBatch(1) } });
   }
   for (const initializer of graph.initializer ?? []) {
     const known = readInitializer(initializer, refuse);
-    if (known) define(initializer.name ?? "", known);
+    if (known === undefined) continue;
+    const { shape, ints } = known;
+    define(initializer.name ?? "", { sizes: { largest: shape, single: shape }, ints });
   }
   const made = new Set<string>();
   for (const node of graph.node ?? []) {
     // A value without a known shape would make every later reason a consequence of this one.
-    const shape = shapeOfNode(node, values, refuse);
-    const output = node.output?.[0];
-    if (shape === undefined || output === undefined) return;
-    define(output, { shape });
+    const result = resultOfNode(node, values, refuse);
+    const [output, indices] = node.output ?? [];
+    if (result === undefined || output === undefined) return work;
+    define(output, { sizes: result.sizes });
     made.add(output);
+    if (indices !== undefined) define(indices, { sizes: result.sizes, pool: result.pool });
+    const own = boundedSize(`${node.opType}'s own memory`, result.scratchElements, refuse);
+    scratchElements = Math.max(scratchElements, own);
+    work += result.work;
   }
-  if (totalElements > MAX_TOTAL_ELEMENTS) {
-    refuse("value-too-large", `${totalElements} elements in all`, `at most ${MAX_TOTAL_ELEMENTS}`);
+  elements += scratchElements;
+  if (elements > MAX_TOTAL_ELEMENTS) {
+    refuse("value-too-large", `${elements} elements in all`, `at most ${MAX_TOTAL_ELEMENTS}`);
+  }
+  if (work > MAX_STEP_WORK) {
+    refuse(
+      "too-much-work",
+      `${work} multiply-adds`,
+      `at most ${MAX_STEP_WORK} at the largest batch`,
+    );
   }
   checkOutputs(contract, values, made, refuse);
+  return work;
+}
+
+function boundedSize(what: string, elements: number, refuse: Refuse): number {
+  if (elements > MAX_VALUE_ELEMENTS) {
+    refuse("value-too-large", `${what}: ${elements} elements`, `at most ${MAX_VALUE_ELEMENTS}`);
+  }
+  return elements;
 }
 
 function checkOutputs(
@@ -73,17 +99,56 @@ function checkOutputs(
   refuse: Refuse,
 ): void {
   for (const { name, dimensions } of contract.outputs) {
-    const seen = made.has(name) ? `[${values.get(name)?.shape}]` : "not made by a node";
-    const wanted = `[${dimensions}]`;
-    if (seen !== wanted) refuse("graph-outputs-differ", `${name} ${seen}`, `${name} ${wanted}`);
+    const sizes = values.get(name)?.sizes;
+    const isMade = made.has(name) && sizes !== undefined;
+    const seen = isMade ? `[${sizes.largest}]` : "not made by a node";
+    const largest = dimensions.map((size) =>
+      typeof size === "number" ? size : contract.maxBatchSize,
+    );
+    const single = dimensions.map((size) => (typeof size === "number" ? size : 1));
+    if (!isMade || `${sizes.largest}` !== `${largest}` || `${sizes.single}` !== `${single}`) {
+      refuse("graph-outputs-differ", `${name} ${seen}`, `${name} [${dimensions}]`);
+    }
   }
 }
 
-function shapeOfNode(
+type NodeResult = {
+  readonly sizes: Sizes;
+  /** Of the second output, where there is one. */
+  readonly pool: Pool | undefined;
+  readonly work: number;
+  readonly scratchElements: number;
+};
+
+function resultOfNode(
   node: GraphNode,
   values: ReadonlyMap<string, Known>,
   refuse: Refuse,
-): Shape | undefined {
+): NodeResult | undefined {
+  const operator = operatorOf(node, refuse);
+  if (operator === undefined) return undefined;
+  const attributes = readAttributes(node, operator, refuse);
+  const operands = readOperands(node, operator, values, refuse);
+  if (attributes === undefined || operands === undefined) return undefined;
+  const view = viewOf(attributes, operands, "largest");
+  const largest = operator.shape(view);
+  const single = operator.shape(viewOf(attributes, operands, "single"));
+  const isFixed = operator.isWindowed === undefined || operands.every(hasFixedWindowAxes);
+  if (largest === undefined || single === undefined || largest.length > MAX_RANK || !isFixed) {
+    const seen = `${node.opType} of ${operands.map((each) => `[${each.sizes.largest}]`).join(" ")}`;
+    refuse("shape-mismatch", seen, "shapes and attributes the operator takes, for every batch");
+    return undefined;
+  }
+  const sizes = [...view.shapes, largest].map(sizeOf);
+  return {
+    sizes: { largest, single },
+    pool: poolOf(node, attributes, operands),
+    work: NODE_WORK + (operator.work?.(view, largest) ?? 0) + ELEMENT_WORK * Math.max(...sizes),
+    scratchElements: operator.scratchElements?.(view, largest) ?? 0,
+  };
+}
+
+function operatorOf(node: GraphNode, refuse: Refuse): Operator | undefined {
   const opType = node.opType ?? "";
   if ((node.domain ?? "") !== "") {
     refuse("domain-refused", node.domain ?? "", "the default domain");
@@ -95,23 +160,39 @@ function shapeOfNode(
   const operator = findOperator(opType);
   if (operator === undefined) {
     refuse("operator-not-allowed", opType, "an operator of compute-packages/onnx/operators.ts");
-    return undefined;
   }
-  const attributes = readAttributes(node, operator, refuse);
-  const operands = readOperands(node, operator, values, refuse);
-  if (attributes === undefined || operands === undefined) return undefined;
-  const shape = operator.shape({
-    shapes: operands.map((operand) => operand.shape),
+  return operator;
+}
+
+function viewOf(
+  attributes: ReadonlyMap<string, Attribute>,
+  operands: readonly Known[],
+  batch: keyof Sizes,
+): NodeView {
+  return {
+    shapes: operands.map(({ sizes }) => sizes[batch]),
     int: (name, fallback) => attributes.get(name)?.i ?? fallback,
     ints: (name) => attributes.get(name)?.ints ?? undefined,
     constant: (index) => operands[index]?.ints,
-  });
-  if (shape === undefined || shape.length > MAX_RANK) {
-    const seen = `${opType} of ${operands.map((each) => `[${each.shape}]`).join(" ")}`;
-    refuse("shape-mismatch", seen, "shapes and attributes the operator takes");
-    return undefined;
-  }
-  return shape;
+    pool: (index) => {
+      const pool = operands[index]?.pool;
+      return pool && { inputShape: pool.input[batch], kernel: pool.kernel, strides: pool.strides };
+    },
+  };
+}
+
+const hasFixedWindowAxes = ({ sizes }: Known): boolean =>
+  sizes.largest.slice(2).join() === sizes.single.slice(2).join();
+
+function poolOf(
+  node: GraphNode,
+  attributes: ReadonlyMap<string, Attribute>,
+  operands: readonly Known[],
+): Pool | undefined {
+  const input = operands[0]?.sizes;
+  const kernel = attributes.get("kernel_shape")?.ints ?? [];
+  const strides = attributes.get("strides")?.ints ?? kernel.map(() => 1);
+  return node.output?.length === 2 && input ? { input, kernel, strides } : undefined;
 }
 
 function readOperands(
@@ -128,61 +209,13 @@ function readOperands(
     return undefined;
   }
   const fits = names.length >= operator.minInputs && names.length <= operator.maxInputs;
-  if (!fits || node.output?.length !== 1) {
-    const seen = `${node.opType}: ${names.length} in, ${node.output?.length ?? 0} out`;
-    refuse("operand-refused", seen, `${operator.minInputs} to ${operator.maxInputs} in, 1 out`);
+  const outputCount = node.output?.length ?? 0;
+  const maxOutputs = operator.givesIndices === undefined ? 1 : 2;
+  if (!fits || outputCount < 1 || outputCount > maxOutputs) {
+    const seen = `${node.opType}: ${names.length} in, ${outputCount} out`;
+    const wanted = `${operator.minInputs} to ${operator.maxInputs} in, 1 to ${maxOutputs} out`;
+    refuse("operand-refused", seen, wanted);
     return undefined;
   }
   return operands.filter((operand) => operand !== undefined);
-}
-
-function readAttributes(
-  node: GraphNode,
-  operator: Operator,
-  refuse: Refuse,
-): ReadonlyMap<string, Attribute> | undefined {
-  const attributes = new Map<string, Attribute>();
-  for (const attribute of node.attribute ?? []) {
-    const name = attribute.name ?? "";
-    const kind = Object.hasOwn(operator.attributes, name) ? operator.attributes[name] : undefined;
-    if (kind === undefined || attributes.has(name) || !isOfKind(attribute, kind)) {
-      refuse("attribute-refused", `${node.opType}.${name}`, kind ?? "an attribute it may have");
-      return undefined;
-    }
-    attributes.set(name, attribute);
-  }
-  return attributes;
-}
-
-function isOfKind(attribute: Attribute, kind: "FLOAT" | "INT" | "INTS"): boolean {
-  const { f, i, s, t, g } = attribute;
-  const floats = attribute.floats ?? [];
-  const ints = attribute.ints ?? [];
-  if (attribute.type !== ATTRIBUTE_TYPES[kind] || s != null || t != null || g != null) return false;
-  const held = [f != null, i != null, floats.length > 0, ints.length > 0];
-  const wanted = [kind === "FLOAT", kind === "INT", false, kind === "INTS" && ints.length > 0];
-  if (held.some((isHeld, index) => isHeld !== wanted[index])) return false;
-  return ints.length <= MAX_ATTRIBUTE_ENTRIES && (f == null || Number.isFinite(f));
-}
-
-function readInitializer(initializer: Initializer, refuse: Refuse): Known | undefined {
-  const shape = initializer.dims ?? [];
-  const dtype = dtypeOfCode(initializer.dataType);
-  const elements = shape.reduce((a, b) => a * b, 1);
-  const raw = initializer.rawData ?? new Uint8Array();
-  const isShape = shape.length <= MAX_RANK && shape.every((size) => size >= 1);
-  const fits = isShape && elements <= MAX_INITIALIZER_ELEMENTS;
-  if (!dtype || !fits || raw.byteLength !== elements * ELEMENT_TYPES[dtype].sizeBytes) {
-    const seen = `${initializer.name} ${dtype ?? "?"}[${shape}], ${raw.byteLength} bytes`;
-    const wanted = `at most ${MAX_INITIALIZER_ELEMENTS} elements, all in raw_data`;
-    refuse("initializer-refused", seen, wanted);
-    return undefined;
-  }
-  return dtype === "I64" && elements <= MAX_RANK ? { shape, ints: readInts(raw) } : { shape };
-}
-
-function readInts(raw: Uint8Array): readonly number[] {
-  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-  const count = raw.byteLength / ELEMENT_TYPES.I64.sizeBytes;
-  return Array.from({ length: count }, (_, index) => Number(view.getBigInt64(index * 8, true)));
 }

@@ -6,7 +6,12 @@ import { type Refusal, refusal } from "../../lib/base/refusal.ts";
 import type { ComputePackage } from "../format/archive.ts";
 import { checkNodes } from "./gate-nodes.ts";
 import type { GraphContract } from "./graph-contract.ts";
-import { type ContractValue, evaluationContract, stepContract } from "./graph-contract.ts";
+import {
+  type ContractValue,
+  evaluationContract,
+  inferenceContract,
+  stepContract,
+} from "./graph-contract.ts";
 import {
   EVALUATION_BATCH_SIZE,
   IR_VERSIONS,
@@ -41,6 +46,7 @@ export type GateCode =
   | "operand-refused"
   | "shape-mismatch"
   | "value-too-large"
+  | "too-much-work"
   | "graph-inputs-differ"
   | "graph-outputs-differ";
 
@@ -55,13 +61,17 @@ const MAX_REASONS = 32;
  * @param pkg  as readPackage gives it
  */
 export function gatePackage(pkg: ComputePackage): readonly Refusal<GateCode>[] {
-  const { step, evaluation } = pkg.manifest.onnx;
+  const { step, evaluation, inference } = pkg.manifest.onnx;
   const evaluated = evaluationContract(pkg.manifest, EVALUATION_BATCH_SIZE);
   const graphs: [string, GraphContract][] = [[step.graph, stepContract(pkg.manifest, false)]];
   if (step.proximalGraph !== undefined) {
     graphs.push([step.proximalGraph, stepContract(pkg.manifest, true)]);
   }
   graphs.push([evaluation.graph, evaluated]);
+  if (inference !== undefined) {
+    const contract = inferenceContract(pkg.manifest, inference, EVALUATION_BATCH_SIZE);
+    graphs.push([inference.graph, contract]);
+  }
   return graphs.flatMap(([path, contract]) =>
     gateGraph(pkg.files.get(path) ?? new Uint8Array(), contract).map((reason) =>
       refusal(reason.code, `${path}: ${reason.seen}`, reason.wanted),

@@ -1,5 +1,5 @@
 /** What the graphs of a package must take and give, derived from its manifest. */
-import type { OnnxManifest } from "../format/manifest.ts";
+import type { InferenceSpec, OnnxManifest } from "../format/manifest.ts";
 import { BATCH_AXIS, type Dimension, type ElementDtype } from "./onnx-file.ts";
 
 export type ContractValue = {
@@ -17,7 +17,7 @@ export type GraphContract = {
   readonly maxBatchSize: number;
 };
 
-/** Name of a step graph's output that replaces a state tensor. */
+/** Name of a step graph's output that replaces a tensor of the state or the local state. */
 export const nextName = (state: string): string => `${state}/next`;
 /** Name of a proximal step graph's input that holds the global model's tensor. */
 export const globalName = (state: string): string => `${state}/global`;
@@ -35,9 +35,10 @@ export const graphHyperparameters = (manifest: OnnxManifest): readonly string[] 
     .filter((name) => !RUNNER_HYPERPARAMETERS.includes(name))
     .sort();
 
-/** One training step: inputs, masks, state and hyperparameters in; mean loss and next state out. */
+/** One training step: inputs, masks, state, local state and hyperparameters in; mean loss and next states out. */
 export function stepContract(manifest: OnnxManifest, isProximal: boolean): GraphContract {
   const state = stateValues(manifest);
+  const carried = [...state, ...localStateValues(manifest)];
   const masks = Object.entries(manifest.onnx.masks).map(([name, mask]) =>
     value(name, "U8", [BATCH_AXIS, ...mask.shape]),
   );
@@ -46,8 +47,8 @@ export function stepContract(manifest: OnnxManifest, isProximal: boolean): Graph
     ? [value(PROXIMAL_MU, "F32", []), ...state.map((each) => renamed(each, globalName(each.name)))]
     : [];
   return {
-    inputs: [...dataValues(manifest), ...masks, ...state, ...scalars, ...proximal],
-    outputs: [value(LOSS, "F32", []), ...state.map((each) => renamed(each, nextName(each.name)))],
+    inputs: [...dataValues(manifest), ...masks, ...carried, ...scalars, ...proximal],
+    outputs: [value(LOSS, "F32", []), ...carried.map((each) => renamed(each, nextName(each.name)))],
     maxBatchSize: manifest.onnx.hyperparameters.batchSize.maximum,
   };
 }
@@ -61,13 +62,32 @@ export function evaluationContract(manifest: OnnxManifest, maxBatchSize: number)
   };
 }
 
+/** Inference: the inputs it names and state in; its outputs, each with an example axis, out. */
+export function inferenceContract(
+  manifest: OnnxManifest,
+  { inputs, outputs }: InferenceSpec,
+  maxBatchSize: number,
+): GraphContract {
+  const given = dataValues(manifest).filter(({ name }) => inputs.includes(name));
+  return {
+    inputs: [...given, ...stateValues(manifest)],
+    outputs: Object.entries(outputs).map(([name, spec]) =>
+      value(name, spec.dtype, [BATCH_AXIS, ...spec.shape]),
+    ),
+    maxBatchSize,
+  };
+}
+
 const dataValues = (manifest: OnnxManifest): ContractValue[] =>
   Object.entries(manifest.data).map(([name, input]) =>
     value(name, input.dtype, [BATCH_AXIS, ...input.shape]),
   );
 
-const stateValues = (manifest: OnnxManifest): ContractValue[] =>
-  Object.entries(manifest.onnx.state).map(([name, spec]) => value(name, spec.dtype, spec.shape));
+const stateValues = ({ onnx }: OnnxManifest): ContractValue[] =>
+  Object.entries(onnx.state).map(([name, spec]) => value(name, spec.dtype, spec.shape));
+
+const localStateValues = ({ onnx }: OnnxManifest): ContractValue[] =>
+  Object.entries(onnx.localState ?? {}).map(([name, spec]) => value(name, spec.dtype, spec.shape));
 
 const value = (
   name: string,

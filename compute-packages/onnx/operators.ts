@@ -2,30 +2,11 @@
  * The operators a package may use, each with the rule that gives its output's shape. An operator without a rule
  * cannot be bounded before it runs, so it is not allowed. Rules follow the ONNX operator reference, opset 17.
  */
+import { ELEMENT_WORK, SCATTERED_FACTOR } from "./limits.ts";
 import { ELEMENT_TYPES } from "./onnx-file.ts";
-
-export type Shape = readonly number[];
-
-/** What a rule may look at. */
-export type NodeView = {
-  /** Shapes of the given inputs, in order. */
-  readonly shapes: readonly Shape[];
-  /** Value of an integer attribute, or the fallback where it is absent. */
-  readonly int: (name: string, fallback: number) => number;
-  readonly ints: (name: string) => readonly number[] | undefined;
-  /** Elements of an input that is a constant of int64; undefined for any other. */
-  readonly constant: (inputIndex: number) => readonly number[] | undefined;
-};
-
-export type AttributeKind = "FLOAT" | "INT" | "INTS";
-
-export type Operator = {
-  readonly minInputs: number;
-  readonly maxInputs: number;
-  readonly attributes: { readonly [name: string]: AttributeKind };
-  /** The output's shape; undefined when the inputs' shapes or attributes do not fit. */
-  readonly shape: (node: NodeView) => Shape | undefined;
-};
+import { axisOf, type NodeView, type Operator, type Shape, sizeOf } from "./operator.ts";
+import { CONCAT, RESHAPE, SLICE, TRANSPOSE } from "./shaping-operators.ts";
+import { CONV, CONV_TRANSPOSE, MAX_POOL, MAX_UNPOOL } from "./window-operators.ts";
 
 const first = (node: NodeView): Shape | undefined => node.shapes[0];
 
@@ -66,12 +47,17 @@ export const OPERATORS = {
     ...unary,
     attributes: { axis: "INT", keepdims: "INT" },
     shape: (node) => reduceShape(first(node), [node.int("axis", 0)], node.int("keepdims", 1) !== 0),
+    // Along any axis but the last it jumps through memory, and is as slow along that.
+    work: (node) => (SCATTERED_FACTOR - 1) * ELEMENT_WORK * sizeOf(first(node) ?? []),
   },
   Cast: {
     ...unary,
     attributes: { to: "INT" },
     shape: (node) => (isAllowedElementType(node.int("to", 0)) ? first(node) : undefined),
   },
+  Concat: CONCAT,
+  Conv: CONV,
+  ConvTranspose: CONV_TRANSPOSE,
   Div: broadcasting(2),
   Equal: broadcasting(2),
   Exp: unary,
@@ -80,14 +66,17 @@ export const OPERATORS = {
     maxInputs: 3,
     attributes: { alpha: "FLOAT", beta: "FLOAT", transA: "INT", transB: "INT" },
     shape: gemmShape,
+    work: gemmWork,
   },
   Greater: broadcasting(2),
   Identity: unary,
   Less: broadcasting(2),
   Log: unary,
   LogSoftmax: alongAxis,
-  MatMul: { minInputs: 2, maxInputs: 2, attributes: {}, shape: gemmShape },
+  MatMul: { minInputs: 2, maxInputs: 2, attributes: {}, shape: gemmShape, work: gemmWork },
   Max: broadcasting(2),
+  MaxPool: MAX_POOL,
+  MaxUnpool: MAX_UNPOOL,
   Min: broadcasting(2),
   Mul: broadcasting(2),
   Neg: unary,
@@ -102,14 +91,16 @@ export const OPERATORS = {
   ReduceMean: reducing("attribute"),
   ReduceSum: reducing("input"),
   Relu: unary,
+  Reshape: RESHAPE,
   Sigmoid: unary,
   Sign: unary,
   Size: { ...unary, shape: (node) => (first(node) ? [] : undefined) },
+  Slice: SLICE,
   Softmax: alongAxis,
   Sqrt: unary,
   Sub: broadcasting(2),
   Tanh: unary,
-  Transpose: { ...unary, attributes: { perm: "INTS" }, shape: transposeShape },
+  Transpose: TRANSPOSE,
   Where: broadcasting(3),
 } as const satisfies { readonly [opType: string]: Operator };
 
@@ -142,6 +133,11 @@ function gemmShape(node: NodeView): Shape | undefined {
   return sum?.length === 2 && sum[0] === rows && sum[1] === columns ? shape : undefined;
 }
 
+/** Rows × columns × what is summed over. */
+function gemmWork(node: NodeView, shape: Shape): number {
+  return (sizeOf(shape) * sizeOf(node.shapes[0] ?? [])) / Math.max(1, shape[0] ?? 1);
+}
+
 function oneHotShape(node: NodeView): Shape | undefined {
   const indices = first(node);
   const depth = node.constant(1);
@@ -151,16 +147,6 @@ function oneHotShape(node: NodeView): Shape | undefined {
   if (values?.length !== 1 || values[0] !== 2) return undefined;
   const axis = axisOf(node.int("axis", -1), indices.length + 1);
   return axis === undefined ? undefined : indices.toSpliced(axis, 0, size);
-}
-
-function transposeShape(node: NodeView): Shape | undefined {
-  const shape = first(node);
-  if (shape === undefined) return undefined;
-  const order = node.ints("perm");
-  if (order === undefined) return shape.toReversed();
-  if (order.length !== shape.length || new Set(order).size !== order.length) return undefined;
-  const sizes = order.map((axis) => shape[axis]);
-  return sizes.every((size) => size !== undefined) ? sizes : undefined;
 }
 
 function reduceShape(
@@ -176,11 +162,6 @@ function reduceShape(
   if (reduced.includes(undefined) || new Set(reduced).size !== reduced.length) return undefined;
   if (keepsAxes) return shape.map((size, axis) => (reduced.includes(axis) ? 1 : size));
   return shape.filter((_size, axis) => !reduced.includes(axis));
-}
-
-function axisOf(axis: number, rank: number): number | undefined {
-  if (!Number.isInteger(axis) || axis < -rank || axis >= rank) return undefined;
-  return axis < 0 ? axis + rank : axis;
 }
 
 const isAllowedElementType = (code: number): boolean =>

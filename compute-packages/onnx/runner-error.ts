@@ -9,7 +9,9 @@ export type RunnerErrorCode =
   | "no-validation-data"
   | "cancelled"
   | "diverged"
-  | "closed";
+  | "closed"
+  | "no-inference-graph"
+  | "too-large-for-onnx";
 
-/** Training or validation that did not come to an end. */
+/** Training, validation or an export that did not come to an end. */
 export class RunnerError extends CodedError<RunnerErrorCode> {}

@@ -24,7 +24,7 @@ const ROW_INDICES = "body:indices";
 /**
  * @param step  the step graph, which the gate let through
  * @param batchSize  fixed, so that the runtime can plan its memory
- * @returns an ONNX file with inputs outerName(data input) [examples, …], outerName(state), outerName(mask)
+ * @returns an ONNX file with inputs outerName(data input) [examples, …], outerName(state or local state), outerName(mask)
  *   [steps, batch, …], INDICES, and the scalars and global tensors of the contract under their own names;
  *   outputs outerName(nextName(state)) and outerName(LOSS) [steps]
  */
@@ -38,7 +38,8 @@ export function wrapInScan(
     value.dimensions.map((size) => (size === BATCH_AXIS ? batchSize : size));
   const { inputs } = stepContract(manifest, options.isProximal);
   const data = inputs.filter(({ name }) => Object.hasOwn(manifest.data, name));
-  const state = inputs.filter(({ name }) => Object.hasOwn(manifest.onnx.state, name));
+  const states = { ...manifest.onnx.state, ...manifest.onnx.localState };
+  const state = inputs.filter(({ name }) => Object.hasOwn(states, name));
   const masks = inputs.filter(({ name }) => Object.hasOwn(manifest.onnx.masks, name));
   const captured = inputs.filter((each) => ![data, state, masks].some((of) => of.includes(each)));
 

@@ -1,6 +1,8 @@
 /** Sessions of the native runtime for one package, made when first needed and kept. */
 import { assertInvariant } from "../../lib/base/refusal.ts";
 import type { ComputePackage } from "../format/archive.ts";
+import { checkNodes } from "./gate-nodes.ts";
+import { stepContract } from "./graph-contract.ts";
 import { decodeModel, type ModelFile } from "./onnx-file.ts";
 import { type OrtModule, SESSION_OPTIONS, type Session } from "./ort.ts";
 import { RunnerError } from "./runner-error.ts";
@@ -9,6 +11,8 @@ import { wrapInScan } from "./scan.ts";
 export type Sessions = {
   /** Many steps of training in one run; wrapInScan says what goes in and out. */
   readonly training: (options: ScanOptions) => Promise<Session>;
+  /** Multiply-adds of one step, as the gate counts them. */
+  readonly stepWork: (options: ScanOptions) => number;
   readonly evaluation: () => Promise<Session>;
   /** Frees native memory; no run may be under way. */
   readonly release: () => Promise<void>;
@@ -27,13 +31,21 @@ export function createSessions(ort: OrtModule, pkg: ComputePackage): Sessions {
     made.set(key, session);
     return session;
   };
+  const stepGraph = (options: ScanOptions): ModelFile => {
+    const { graph, proximalGraph } = manifest.onnx.step;
+    return readGraph(pkg, options.isProximal ? proximalGraph : graph);
+  };
   return {
     training: (options) =>
-      once(`${options.isProximal}/${options.batchSize}`, () => {
-        const { graph, proximalGraph } = manifest.onnx.step;
-        const step = readGraph(pkg, options.isProximal ? proximalGraph : graph);
-        return wrapInScan(step, manifest, options);
-      }),
+      once(`${options.isProximal}/${options.batchSize}`, () =>
+        wrapInScan(stepGraph(options), manifest, options),
+      ),
+    stepWork: (options) => {
+      const contract = stepContract(manifest, options.isProximal);
+      const isRefused = () => assertInvariant(false, "the gate let this graph through");
+      const graph = stepGraph(options).graph ?? {};
+      return checkNodes(graph, { ...contract, maxBatchSize: options.batchSize }, isRefused);
+    },
     evaluation: () => once("evaluation", () => fileOf(pkg, manifest.onnx.evaluation.graph)),
     release: async () => {
       const sessions = await Promise.allSettled(made.values());

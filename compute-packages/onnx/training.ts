@@ -2,12 +2,13 @@
 import type { TensorLayout } from "../../lib/tensors/layout.ts";
 import type { MaskSpec, OnnxManifest } from "../format/manifest.ts";
 import type { ExampleSet } from "./data-set.ts";
+import { type EpochPlan, planEpoch } from "./epoch-plan.ts";
 import { fillMask, maskStream, shuffle, shuffleStream } from "./epoch-randomness.ts";
 import { globalName, graphHyperparameters, LOSS, nextName, PROXIMAL_MU } from "./graph-contract.ts";
 import { resolveHyperparameters, type SessionSettings } from "./hyperparameters.ts";
 import type { Keystream } from "./keystream.ts";
-import { MAX_MASK_BYTES_PER_RUN, MAX_STEPS_PER_RUN } from "./limits.ts";
 import { type ModelState, readModelState, writeUpdate } from "./model-state.ts";
+import { sizeOf } from "./operator.ts";
 import type { OrtModule, Session, Tensor } from "./ort.ts";
 import { type Feeds, floatsOf, runSession, scalarOf, tensorOf } from "./ort-tensor.ts";
 import { RunnerError } from "./runner-error.ts";
@@ -52,14 +53,6 @@ export type Trainer = {
   readonly examples: ExampleSet;
 };
 
-/** Steps of one epoch: after the shuffle the last examples that fill no batch are left out. */
-type EpochPlan = {
-  readonly batchSize: number;
-  readonly stepCount: number;
-  readonly stepsPerRun: number;
-  readonly masks: readonly (readonly [name: string, spec: MaskSpec])[];
-};
-
 /**
  * Trains for the session's local epochs. A client with fewer examples than a batch trains on one batch of all.
  * @throws RefusedError for settings the package does not allow
@@ -70,8 +63,15 @@ export async function train(trainer: Trainer, task: TrainTask): Promise<TrainRes
   const values = resolveHyperparameters(manifest, task);
   const base = readModelState(task.model, layout);
   const isProximal = task.proximalMu > 0;
-  const plan = planEpoch(examples, manifest, values.batchSize);
-  const session = await trainer.sessions.training({ isProximal, batchSize: plan.batchSize });
+  const batchSize = Math.min(values.batchSize, examples.exampleCount);
+  const stepWork = trainer.sessions.stepWork({ isProximal, batchSize });
+  const plan = planEpoch({
+    exampleCount: examples.exampleCount,
+    masks: manifest.onnx.masks,
+    batchSize,
+    stepWork,
+  });
+  const session = await trainer.sessions.training({ isProximal, batchSize });
 
   const constant: { [name: string]: Tensor } = dataFeeds(ort, examples);
   for (const name of graphHyperparameters(manifest)) {
@@ -97,20 +97,7 @@ export async function train(trainer: Trainer, task: TrainTask): Promise<TrainRes
   };
 }
 
-function planEpoch(examples: ExampleSet, manifest: OnnxManifest, wantedSize: number): EpochPlan {
-  const batchSize = Math.min(wantedSize, examples.exampleCount);
-  const masks = Object.entries(manifest.onnx.masks).sort(([a], [b]) => (a < b ? -1 : 1));
-  const bytesPerStep = masks.reduce((sum, [, spec]) => sum + batchSize * sizeOf(spec), 1);
-  const stepsPerRun = Math.floor(MAX_MASK_BYTES_PER_RUN / bytesPerStep);
-  return {
-    batchSize,
-    stepCount: Math.floor(examples.exampleCount / batchSize),
-    stepsPerRun: Math.max(1, Math.min(MAX_STEPS_PER_RUN, stepsPerRun)),
-    masks,
-  };
-}
-
-/** One pass: one run() unless the epoch is so large that its masks or its length ask for more. */
+/** One pass: one run() unless the epoch is so large that its masks, its work or its length ask for more. */
 async function trainEpoch(
   { ort, examples }: Trainer,
   task: TrainTask,
@@ -146,7 +133,7 @@ function maskTensor(
   stream: Keystream,
   leading: readonly [steps: number, batchSize: number],
 ): Tensor {
-  const mask = new Uint8Array(leading[0] * leading[1] * sizeOf(spec));
+  const mask = new Uint8Array(leading[0] * leading[1] * sizeOf(spec.shape));
   fillMask(mask, spec.keepPer256, stream);
   return new ort.Tensor("uint8", mask, [...leading, ...spec.shape]);
 }
@@ -158,19 +145,26 @@ type StepRun = {
   readonly state: () => ModelState;
 };
 
-/** Two sets of state tensors take turns as input and output, so that no run allocates one. */
+/**
+ * Two sets of state tensors take turns as input and output, so that no run allocates one. Local state is beside
+ * them: it starts at zero in every task, so that a task depends on model, data and seed alone, and stays here.
+ */
 function createStepRun(
-  { ort, layout }: Trainer,
+  { ort, layout, manifest }: Trainer,
   session: Session,
   constant: Feeds,
   base: ModelState,
 ): StepRun {
-  const buffers = (fill: (name: string) => Float32Array) =>
-    layout.tensors.map(
-      ({ name, shape }) => [name, new ort.Tensor("float32", fill(name), shape)] as const,
-    );
-  let current = buffers((name) => new Float32Array(base.get(name) ?? []));
-  let next = buffers((name) => new Float32Array(base.get(name)?.length ?? 0));
+  const local = Object.entries(manifest.onnx.localState ?? {});
+  const carried = [...layout.tensors, ...local.map(([name, { shape }]) => ({ name, shape }))];
+  const buffers = (start: ModelState) =>
+    carried.map(({ name, shape }) => {
+      const elements = new Float32Array(sizeOf(shape));
+      elements.set(start.get(name) ?? []);
+      return [name, new ort.Tensor("float32", elements, shape)] as const;
+    });
+  let current = buffers(base);
+  let next = buffers(new Map());
   return {
     steps: async (feeds) => {
       const state = Object.fromEntries(current.map(([name, each]) => [outerName(name), each]));
@@ -188,7 +182,12 @@ function createStepRun(
       [current, next] = [next, current];
       return floatsOf(losses);
     },
-    state: () => new Map(current.map(([name, tensor]) => [name, floatsOf(tensor)])),
+    state: () =>
+      new Map(
+        current
+          .filter(([name]) => base.has(name))
+          .map(([name, tensor]) => [name, floatsOf(tensor)]),
+      ),
   };
 }
 
@@ -200,5 +199,3 @@ function dataFeeds(ort: OrtModule, examples: ExampleSet): { [name: string]: Tens
   }
   return feeds;
 }
-
-const sizeOf = (spec: MaskSpec): number => spec.shape.reduce((a, b) => a * b, 1);

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { InferenceSession } from "onnxruntime-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -117,7 +118,12 @@ test(
       "fed",
       "mnist.tgz",
       "model.npz",
+      "model.onnx",
     ]);
+    const exported = path.join(directory, "server", "model.onnx");
+    const runtime = await InferenceSession.create(exported);
+    expect(runtime.inputNames).toEqual(["x"]);
+    await runtime.release();
     const show = `${variables.get("server")} fedclave session show --json`;
     const session = JSON.parse((await toEnd("server", show)).trim().split("\n").at(-1) ?? "");
     expect(session).toMatchObject({ status: "finished", committedRounds: 5 });

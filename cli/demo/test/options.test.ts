@@ -42,12 +42,14 @@ test("without arguments the demo is the main job", () => {
 
 test("every option arrives", () => {
   const args =
-    "--rounds 2 --clients 3 --combiners 1 --partition dirichlet:0.5 --seed 7 --local-epochs 4 --aggregator fedyogi " +
+    "--example mnist-cnn --rounds 2 --clients 3 --combiners 1 --partition dirichlet:0.5 --seed 7 --local-epochs 4 " +
+    "--aggregator fedyogi " +
     "--server-learning-rate 0.1 --mu 0.01 --clients-per-process 3 --keep there --json";
   expect(read(args.split(" ")).command).toEqual({
     kind: "run",
     json: true,
     options: {
+      example: "mnist-cnn",
       rounds: 2,
       clients: 3,
       combiners: 1,

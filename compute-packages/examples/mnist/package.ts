@@ -6,7 +6,11 @@ import { writePackage } from "../../format/archive.ts";
 import { MANIFEST_PATH, manifestBytes, validateManifest } from "../../format/manifest.ts";
 import { initialModel } from "../../onnx/builder/initial-model.ts";
 import type { Network } from "../../onnx/builder/network.ts";
-import { buildEvaluationGraph, buildStepGraph } from "../../onnx/builder/step-graph.ts";
+import {
+  buildEvaluationGraph,
+  buildInferenceGraph,
+  buildStepGraph,
+} from "../../onnx/builder/step-graph.ts";
 
 /** 784-64-32-10 with ReLU, dropout of one half behind the first layer. */
 export const MNIST_NETWORK: Network = {
@@ -43,6 +47,7 @@ export async function buildMnistPackage(exampleDir: string, seed: number): Promi
       ["step.onnx", buildStepGraph(MNIST_NETWORK, { isProximal: false })],
       ["proximal-step.onnx", buildStepGraph(MNIST_NETWORK, { isProximal: true })],
       ["evaluation.onnx", buildEvaluationGraph(MNIST_NETWORK)],
+      ["inference.onnx", buildInferenceGraph(MNIST_NETWORK)],
       ["seed.safetensors", initialModel(MNIST_NETWORK, exampleSeed("seed-model", seed))],
     ]),
   );

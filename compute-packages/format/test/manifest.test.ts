@@ -24,6 +24,26 @@ test("a good manifest comes back as it is and names its files", () => {
   ]);
 });
 
+test("local state is declared as state is, and needs no file", () => {
+  const localState = { "dense.weight.momentum": { dtype: "F32", shape: [3, 2] } };
+  const manifest = validateManifest(deviating((m) => Object.assign(m.onnx!, { localState })));
+  expect(manifest.onnx.localState).toEqual(localState);
+  expect(parseManifestFile(manifestBytes(manifest))).toEqual(manifest);
+  expect(filesNamedBy(manifest)).toEqual(filesNamedBy(validateManifest(goodManifest)));
+});
+
+const inference = {
+  graph: "inference.onnx",
+  inputs: ["x"],
+  outputs: { probabilities: { dtype: "F32", shape: [2] }, label: { dtype: "I64", shape: [] } },
+};
+
+test("a graph for inference says what it takes and gives, and is a file of the package", () => {
+  const manifest = validateManifest(deviating((m) => Object.assign(m.onnx!, { inference })));
+  expect(manifest.onnx.inference).toEqual(inference);
+  expect(filesNamedBy(manifest)).toContain("inference.onnx");
+});
+
 test("what may be left out is the seed model and the proximal graph", () => {
   const manifest = validateManifest(
     deviating((m) => {
@@ -74,6 +94,53 @@ test.each<[string, (manifest: Draft) => unknown, RegExp]>([
   ],
   ["no state", (m) => Object.assign(m.onnx!, { state: {} }), /declares no tensor/],
   ["integer state", (m) => Object.assign(m.onnx!.state!["dense.weight"]!, { dtype: "I64" }), /F32/],
+  ["local state of nothing", (m) => Object.assign(m.onnx!, { localState: {} }), /no tensor/],
+  [
+    "local state of integers",
+    (m) => Object.assign(m.onnx!, { localState: { steps: { dtype: "I64", shape: [] } } }),
+    /localState.steps.dtype/,
+  ],
+  [
+    "state that is local as well",
+    (m) => Object.assign(m.onnx!, { localState: m.onnx!.state }),
+    /one name for two/,
+  ],
+  [
+    "inference from what is no input",
+    (m) => Object.assign(m.onnx!, { inference: { ...inference, inputs: ["x", "z"] } }),
+    /inference inputs/,
+  ],
+  [
+    "inference from one input twice",
+    (m) => Object.assign(m.onnx!, { inference: { ...inference, inputs: ["x", "x"] } }),
+    /twice/,
+  ],
+  [
+    "inference from nothing",
+    (m) => Object.assign(m.onnx!, { inference: { ...inference, inputs: [] } }),
+    /inference.inputs/,
+  ],
+  [
+    "inference that gives nothing",
+    (m) => Object.assign(m.onnx!, { inference: { ...inference, outputs: {} } }),
+    /declares no output/,
+  ],
+  [
+    "inference that gives an input",
+    (m) =>
+      Object.assign(m.onnx!, {
+        inference: { ...inference, outputs: { y: inference.outputs.label } },
+      }),
+    /name of an input/,
+  ],
+  [
+    "inference that gives text",
+    (m) =>
+      Object.assign(m.onnx!, {
+        inference: { ...inference, outputs: { a: { dtype: "U8", shape: [] } } },
+      }),
+    /outputs.a.dtype/,
+  ],
   [
     "one name twice",
     (m) => Object.assign(m.onnx!.state!, { x: m.onnx!.state!["dense.weight"] }),

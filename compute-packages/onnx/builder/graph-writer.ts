@@ -12,6 +12,7 @@ import {
   valueInfo,
 } from "../onnx-file.ts";
 import type { OpType } from "../operators.ts";
+import type { StateTensor } from "./layer-state.ts";
 
 /** A value of the graph being written; only its own writer may use it. */
 export type Value = { readonly name: string };
@@ -37,8 +38,12 @@ export type GraphWriter = {
   readonly floats: (name: string, dimensions: readonly number[], data: readonly number[]) => Value;
   readonly ints: (name: string, dimensions: readonly number[], data: readonly number[]) => Value;
   readonly node: (opType: OpType, inputs: readonly Value[], options?: NodeOptions) => Value;
+  /** A MaxPool that also gives the places of its maxima. */
+  readonly maxPool: (input: Value, options: NodeOptions) => { output: Value; indices: Value };
   /** Makes a value, which a node gave, an output under its own name. */
   readonly output: (value: Value, dtype: ElementDtype, dimensions: readonly number[]) => void;
+  /** Likewise, with an example axis in front of `shape`. */
+  readonly batchOutput: (value: Value, dtype: ElementDtype, shape: readonly number[]) => void;
   /** The ONNX file. */
   readonly toBytes: () => Uint8Array;
 };
@@ -59,6 +64,16 @@ export function createGraphWriter(graphName: string): GraphWriter {
   const addConstant = (initializer: Initializer & { name: string }): Value => {
     initializers.push(initializer);
     return { name: initializer.name };
+  };
+  const addNode = (
+    opType: OpType,
+    operands: readonly Value[],
+    options: NodeOptions = {},
+  ): Value => {
+    const name = options.name ?? `value.${nodes.length}`;
+    const attribute = Object.entries(options.attributes ?? {}).map(encodeAttribute);
+    nodes.push({ opType, input: operands.map((each) => each.name), output: [name], attribute });
+    return { name };
   };
   return {
     input: addInput,
@@ -81,13 +96,16 @@ export function createGraphWriter(graphName: string): GraphWriter {
           view.setBigInt64(at, BigInt(data[i] ?? 0), true),
         ),
       }),
-    node: (opType, operands, options = {}) => {
-      const name = options.name ?? `value.${nodes.length}`;
-      const attribute = Object.entries(options.attributes ?? {}).map(encodeAttribute);
-      nodes.push({ opType, input: operands.map((each) => each.name), output: [name], attribute });
-      return { name };
+    node: (opType, operands, options) => addNode(opType, operands, options),
+    maxPool: (input, options) => {
+      const output = addNode("MaxPool", [input], options);
+      const indices = `${output.name}.indices`;
+      nodes.at(-1)?.output?.push(indices);
+      return { output, indices: { name: indices } };
     },
     output: (value, dtype, dimensions) => outputs.push(valueInfo(value.name, dtype, dimensions)),
+    batchOutput: (value, dtype, shape) =>
+      outputs.push(valueInfo(value.name, dtype, [BATCH_AXIS, ...shape])),
     toBytes: () =>
       encodeModel({
         irVersion: IR_VERSION,
@@ -102,6 +120,15 @@ export function createGraphWriter(graphName: string): GraphWriter {
         opsetImport: [{ domain: "", version: OPSET_VERSION }],
       }),
   };
+}
+
+/** The current values of a layer's weight and bias, as inputs. */
+export function stateInputs(
+  graph: GraphWriter,
+  [weight, bias]: readonly [weight: StateTensor, bias: StateTensor],
+): readonly [weight: Value, bias: Value] {
+  const input = ({ name, shape }: StateTensor) => graph.input(name, "F32", shape);
+  return [input(weight), input(bias)];
 }
 
 function encodeAttribute([name, value]: [string, AttributeValue]): Attribute {

@@ -1,17 +1,32 @@
 /** Each layer's forward nodes, and the backward nodes that belong to them. */
-import { globalName, nextName } from "../graph-contract.ts";
 import { ELEMENT_TYPES } from "../onnx-file.ts";
 import type { GraphWriter, Value } from "./graph-writer.ts";
-import { biasName, type DenseLayer, type DropoutLayer, type Layer, weightName } from "./network.ts";
+import { stateInputs } from "./graph-writer.ts";
+import { gru, recur } from "./gru.ts";
+import {
+  convolution,
+  convolve,
+  maxPool,
+  poolLargest,
+  reshape,
+  trainingReshape,
+} from "./image-layers.ts";
+import { shapeAfter } from "./layer-shapes.ts";
+import { weightAndBias } from "./layer-state.ts";
+import type { DenseLayer, DropoutLayer, Layer } from "./network.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { ofProduct, ofSum } from "./pending-gradients.ts";
 
 /**
  * What flows between layers: `factor` times `value`, factor > 0. Constant factors (pixels divided by 255, what
  * dropout keeps scaled up) wait for the next Gemm, which multiplies by one anyway.
  */
-export type Signal = { readonly value: Value; readonly factor: number };
-
-/** FedProx: the step also draws each tensor towards the global model by rate · mu · (w − w₀). */
-export type ProximalPull = { readonly pull: Value };
+export type Signal = {
+  readonly value: Value;
+  readonly factor: number;
+  /** Without the example axis. */
+  readonly shape: readonly number[];
+};
 
 const toFloat = { attributes: { to: { int: ELEMENT_TYPES.F32.code } } };
 
@@ -19,12 +34,12 @@ const toFloat = { attributes: { to: { int: ELEMENT_TYPES.F32.code } } };
 export type ForwardLayer = {
   readonly output: Signal;
   /**
-   * Adds the backward pass: writes the layer's next state and returns the step with respect to the value (not the
+   * Adds the backward pass: has the layer's state learn and returns the gradient with respect to the value (not the
    * signal) that came in, or undefined when nobody asks for it.
-   * @param step  learning rate times the gradient of the mean loss with respect to the value that went out; every
-   *   gradient here carries the rate, so that an update is one Gemm with no product beside it
+   * @param gradient  of the mean loss with respect to the value that went out; every gradient here carries the
+   *   optimizer's factor
    */
-  readonly backward: (step: Value, wantsInputStep: boolean) => Value | undefined;
+  readonly backward: (gradient: Value, wantsInputGradient: boolean) => Value | undefined;
 };
 
 /** Forward in training: dropout masks its input. */
@@ -32,11 +47,19 @@ export function trainingLayer(
   graph: GraphWriter,
   layer: Layer,
   input: Signal,
-  proximal: ProximalPull | undefined,
+  optimizer: Optimizer,
 ): ForwardLayer {
   switch (layer.kind) {
     case "dense":
-      return dense(graph, layer, input, proximal);
+      return dense(graph, layer, input, optimizer);
+    case "convolution":
+      return convolution(graph, layer, input, optimizer);
+    case "gru":
+      return gru(graph, layer, input, optimizer);
+    case "max-pool":
+      return maxPool(graph, layer, input);
+    case "reshape":
+      return trainingReshape(graph, layer, input);
     case "relu":
       return relu(graph, input);
     case "dropout":
@@ -49,19 +72,28 @@ export function evaluationLayer(graph: GraphWriter, layer: Layer, input: Signal)
   switch (layer.kind) {
     case "dense":
       return affine(graph, layer, input).output;
+    case "convolution":
+      return convolve(graph, layer, input).output;
+    case "gru":
+      return recur(graph, layer, input).output;
+    case "max-pool":
+      return poolLargest(graph, layer, input);
+    case "reshape":
+      return reshape(graph, layer, input);
     case "relu":
       return { ...input, value: graph.node("Relu", [input.value]) };
     case "dropout":
-      return input;
+      return { ...input, shape: shapeAfter(layer, input.shape) };
   }
 }
 
 function affine(graph: GraphWriter, layer: DenseLayer, input: Signal) {
-  const weight = graph.input(weightName(layer), "F32", [layer.inputs, layer.outputs]);
-  const bias = graph.input(biasName(layer), "F32", [layer.outputs]);
+  const shape = shapeAfter(layer, input.shape);
+  const [weight, bias] = stateInputs(graph, weightAndBias(layer));
   const attributes = { alpha: { float: input.factor } };
   const value = graph.node("Gemm", [input.value, weight, bias], { attributes });
-  return { weight, bias, output: { value, factor: 1 } };
+  const output: Signal = { value, factor: 1, shape };
+  return { weight, bias, output };
 }
 
 /** y = f·vW + b for the signal f·v: dW = f·vᵀdy, db = Σ dy over the batch, dv = f·dy Wᵀ. */
@@ -69,55 +101,22 @@ function dense(
   graph: GraphWriter,
   layer: DenseLayer,
   input: Signal,
-  proximal: ProximalPull | undefined,
+  optimizer: Optimizer,
 ): ForwardLayer {
   const { weight, bias, output } = affine(graph, layer, input);
   return {
     output,
-    backward: (step, wantsInputStep) => {
-      const weightShape = [layer.inputs, layer.outputs];
-      nextState(graph, weight, weightShape, proximal, (options) =>
-        graph.node("Gemm", [input.value, step, weight], {
-          ...options,
-          attributes: {
-            transA: { int: 1 },
-            alpha: { float: -input.factor },
-            beta: { float: 1 },
-          },
-        }),
-      );
-      nextState(graph, bias, [layer.outputs], proximal, (options) => {
-        const axes = graph.ints(`${layer.name}.batch_axis`, [1], [0]);
-        const biasStep = graph.node("ReduceSum", [step, axes], {
-          attributes: { keepdims: { int: 0 } },
-        });
-        return graph.node("Sub", [bias, biasStep], options);
-      });
-      if (!wantsInputStep) return undefined;
-      return graph.node("Gemm", [step, weight], {
+    backward: (gradient, wantsInputGradient) => {
+      const batchAxis = `${layer.name}.batch_axis`;
+      const whole = ofProduct(graph, input.value, gradient, input.factor);
+      optimizer.learn(weight, [layer.inputs, layer.outputs], whole);
+      optimizer.learn(bias, [layer.outputs], ofSum(graph, gradient, batchAxis, [0]));
+      if (!wantsInputGradient) return undefined;
+      return graph.node("Gemm", [gradient, weight], {
         attributes: { transB: { int: 1 }, alpha: { float: input.factor } },
       });
     },
   };
-}
-
-/** The descent `descend` gives, less the proximal pull if there is one, as the tensor's next value. */
-function nextState(
-  graph: GraphWriter,
-  current: Value,
-  shape: readonly number[],
-  proximal: ProximalPull | undefined,
-  descend: (options: { readonly name?: string }) => Value,
-): void {
-  const name = nextName(current.name);
-  if (proximal === undefined) {
-    graph.output(descend({ name }), "F32", shape);
-    return;
-  }
-  const globalState = graph.input(globalName(current.name), "F32", shape);
-  const drift = graph.node("Sub", [current, globalState]);
-  const pulled = graph.node("Mul", [proximal.pull, drift]);
-  graph.output(graph.node("Sub", [descend({}), pulled], { name }), "F32", shape);
 }
 
 /** y = max(v, 0), which a positive factor passes through: dv = dy where y > 0, else 0. */
@@ -125,12 +124,12 @@ function relu(graph: GraphWriter, input: Signal): ForwardLayer {
   const value = graph.node("Relu", [input.value]);
   return {
     output: { ...input, value },
-    backward: (step, wantsInputStep) => {
-      if (!wantsInputStep) return undefined;
+    backward: (gradient, wantsInputGradient) => {
+      if (!wantsInputGradient) return undefined;
       const zero = graph.floats(`${value.name}.zero`, [], [0]);
       // The runtime's Sign would be one node instead of two, and takes longer.
       const isOpen = graph.node("Greater", [value, zero]);
-      return graph.node("Mul", [step, graph.node("Cast", [isOpen], toFloat)]);
+      return graph.node("Mul", [gradient, graph.node("Cast", [isOpen], toFloat)]);
     },
   };
 }
@@ -141,10 +140,11 @@ function dropout(graph: GraphWriter, layer: DropoutLayer, input: Signal): Forwar
   const kept = graph.node("Cast", [mask], toFloat);
   return {
     output: {
+      shape: shapeAfter(layer, input.shape),
       value: graph.node("Mul", [input.value, kept]),
       factor: input.factor * (256 / layer.keepPer256),
     },
-    backward: (step, wantsInputStep) =>
-      wantsInputStep ? graph.node("Mul", [step, kept]) : undefined,
+    backward: (gradient, wantsInputGradient) =>
+      wantsInputGradient ? graph.node("Mul", [gradient, kept]) : undefined,
   };
 }

@@ -1,17 +1,19 @@
 /** Both ends of a classifier: features in, negative log-likelihood out. */
 import { ELEMENT_TYPES } from "../onnx-file.ts";
 import type { GraphWriter, Value } from "./graph-writer.ts";
+import { featureShape } from "./layer-shapes.ts";
 import type { Signal } from "./layers.ts";
 import type { Network } from "./network.ts";
 
 const toFloat = { attributes: { to: { int: ELEMENT_TYPES.F32.code } } };
 const toInt64 = { attributes: { to: { int: ELEMENT_TYPES.I64.code } } };
 
-/** The features as float32; their division is left to the first dense layer. */
-export function featureInput(graph: GraphWriter, { features }: Network): Signal {
+/** The features as float32; their division is left to the first layer that multiplies. */
+export function featureInput(graph: GraphWriter, network: Network): Signal {
+  const { features } = network;
   const raw = graph.batchInput(features.name, features.dtype, [features.width]);
   const value = features.dtype === "F32" ? raw : graph.node("Cast", [raw], toFloat);
-  return { value, factor: 1 / features.divideBy };
+  return { value, factor: 1 / features.divideBy, shape: featureShape(network) };
 }
 
 /** Log-probabilities of the classes, and what the labels say about them. */

@@ -477,6 +477,7 @@ test.each<[string, readonly (readonly number[])[], Record<string, number | numbe
       int: (name, fallback) => (attributes[name] as number | undefined) ?? fallback,
       ints: (name) => attributes[name] as number[] | undefined,
       constant: () => undefined,
+      pool: () => undefined,
     });
     expect(seen).toEqual(shape);
   },

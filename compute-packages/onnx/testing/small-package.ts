@@ -3,7 +3,13 @@ import { type ComputePackage, readPackage, writePackage } from "../../format/arc
 import { manifestBytes, validateManifest } from "../../format/manifest.ts";
 import { initialModel } from "../builder/initial-model.ts";
 import { declarations, type Network } from "../builder/network.ts";
-import { buildEvaluationGraph, buildStepGraph, CLASSIFIER_METRICS } from "../builder/step-graph.ts";
+import {
+  buildEvaluationGraph,
+  buildInferenceGraph,
+  buildStepGraph,
+  CLASSIFIER_METRICS,
+  inferenceDeclaration,
+} from "../builder/step-graph.ts";
 import type { DataSet, ExampleSet } from "../data-set.ts";
 
 /** Every kind of layer: 3 → 5 → relu → dropout ¾ → 4 → relu → 3. */
@@ -36,6 +42,7 @@ export function smallPackage(
     onnx: {
       step: { graph: "step.onnx", proximalGraph: "proximal.onnx" },
       evaluation: { graph: "evaluation.onnx", metrics: [...CLASSIFIER_METRICS] },
+      inference: { graph: "inference.onnx", ...inferenceDeclaration(SMALL_NETWORK) },
       seedModel: "seed.safetensors",
       state: declarations(SMALL_NETWORK).state,
       masks: declarations(SMALL_NETWORK).masks,
@@ -51,6 +58,7 @@ export function smallPackage(
     ["step.onnx", buildStepGraph(SMALL_NETWORK, { isProximal: false })],
     ["proximal.onnx", buildStepGraph(SMALL_NETWORK, { isProximal: true })],
     ["evaluation.onnx", buildEvaluationGraph(SMALL_NETWORK)],
+    ["inference.onnx", buildInferenceGraph(SMALL_NETWORK)],
     ["seed.safetensors", initialModel(SMALL_NETWORK, smallSeed)],
   ]);
   change(files);

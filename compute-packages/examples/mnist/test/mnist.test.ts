@@ -6,9 +6,11 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { parseModel, tensorBytes } from "../../../../lib/tensors/safetensors.ts";
 import { readPackage } from "../../../format/archive.ts";
 import { declarations } from "../../../onnx/builder/network.ts";
+import { inferenceDeclaration } from "../../../onnx/builder/step-graph.ts";
 import { readDataSet } from "../../../onnx/data-set.ts";
 import { gatePackage } from "../../../onnx/gate.ts";
 import { openRunner } from "../../../onnx/runner.ts";
+import { trainedModel } from "../../testing/trained-model.ts";
 import { mnistDataFiles, writeMnistData } from "../data.ts";
 import { findMnist, type Mnist, readMnist } from "../idx.ts";
 import { buildMnistPackage, MNIST_NETWORK } from "../package.ts";
@@ -21,6 +23,10 @@ const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("h
 test("fedn.yaml declares the network that package.ts builds", () => {
   const { data, onnx } = pkg.manifest;
   expect({ data, state: onnx.state, masks: onnx.masks }).toEqual(declarations(MNIST_NETWORK));
+  expect(onnx.inference).toEqual({
+    graph: "inference.onnx",
+    ...inferenceDeclaration(MNIST_NETWORK),
+  });
   expect(gatePackage(pkg)).toEqual([]);
 });
 
@@ -133,7 +139,7 @@ describe.skipIf(dataDir === undefined)("with the real data", () => {
     const before = await runner.validate(model);
     const first = await runner.train(task);
     const second = await runner.train(task);
-    const after = await runner.validate(add(model, first.update));
+    const after = await runner.validate(trainedModel(model, first.update));
     await runner.close();
     expect(second).toEqual(first);
     expect([before.exampleCount, first.exampleCount]).toEqual([10_000, 60_000]);
@@ -147,16 +153,4 @@ describe.skipIf(dataDir === undefined)("with the real data", () => {
 function fingerprint(images: Uint8Array, labels: Uint8Array, row: number): string {
   const image = images.subarray(row * 784, (row + 1) * 784);
   return `${labels[row]} ${createHash("sha1").update(image).digest("base64")}`;
-}
-
-/** The model after one update of one client. */
-function add(model: Uint8Array, update: Uint8Array): Uint8Array {
-  const sum = model.slice();
-  for (const tensor of parseModel(model).layout.tensors) {
-    const values = new Float32Array(tensorBytes(model, tensor).slice().buffer);
-    const deltas = new Float32Array(tensorBytes(update, tensor).slice().buffer);
-    const next = values.map((value, index) => value + deltas[index]!);
-    tensorBytes(sum, tensor).set(new Uint8Array(next.buffer));
-  }
-  return sum;
 }

@@ -1,19 +1,18 @@
 import { expect, test } from "vitest";
-import { validateManifest } from "../../../format/manifest.ts";
-import { gateGraph } from "../../gate.ts";
-import { globalName, LOSS, nextName, PROXIMAL_MU, stepContract } from "../../graph-contract.ts";
-import { createKeystream } from "../../keystream.ts";
-import { loadOrt, SESSION_OPTIONS } from "../../ort.ts";
-import { floatsOf, scalarOf, tensorOf } from "../../ort-tensor.ts";
 import {
   type Batch,
   type Parameters,
   referenceGradient,
   referenceLoss,
 } from "../../testing/reference-network.ts";
+import {
+  openStep,
+  type ProximalTerm,
+  randomBatch,
+  randomParameters,
+} from "../../testing/run-step.ts";
 import { SMALL_NETWORK } from "../../testing/small-package.ts";
-import { declarations, type Layer, LEARNING_RATE, type Network } from "../network.ts";
-import { buildStepGraph } from "../step-graph.ts";
+import type { Layer, Network } from "../network.ts";
 
 /** float32 in the graph against float64 differences: 1e-6 at worst when measured; wrong terms are off by far more. */
 const MAX_RELATIVE_ERROR = 2e-6;
@@ -34,7 +33,39 @@ const dropout = (name: string, width: number, keepPer256: number): Layer => ({
 });
 const relu: Layer = { kind: "relu" };
 
+const convolution = (
+  name: string,
+  inputs: number,
+  outputs: number,
+  kernel: number,
+  padding: number,
+): Layer => ({
+  kind: "convolution",
+  name,
+  inputs,
+  outputs,
+  kernel,
+  padding,
+});
+const gru = (name: string, inputs: number, outputs: number): Layer => ({
+  kind: "gru",
+  name,
+  inputs,
+  outputs,
+});
+const pool = (size: number): Layer => ({ kind: "max-pool", size });
+const reshape = (...shape: number[]): Layer => ({ kind: "reshape", shape });
+
 const withLayers = (...layers: Layer[]): Network => ({ ...SMALL_NETWORK, layers });
+
+/** Features of this shape, which stand in the data as rows. */
+function image(shape: readonly number[], ...layers: Layer[]): Network {
+  const features = {
+    ...SMALL_NETWORK.features,
+    width: shape.reduce((a, b) => a * b),
+  };
+  return { ...SMALL_NETWORK, features, layers: [reshape(...shape), ...layers] };
+}
 
 const cases: readonly (readonly [what: string, network: Network, batchSize: number])[] = [
   ["one dense layer", withLayers(dense("a", 3, 3)), 5],
@@ -59,6 +90,89 @@ const cases: readonly (readonly [what: string, network: Network, batchSize: numb
     },
     8,
   ],
+  [
+    "a convolution",
+    image([1, 5, 4], convolution("c", 1, 3, 3, 0), reshape(18), dense("d", 18, 3)),
+    3,
+  ],
+  [
+    "a convolution with padding, over channels",
+    image([2, 3, 4], convolution("c", 2, 3, 3, 1), reshape(36), dense("d", 36, 3)),
+    3,
+  ],
+  [
+    "a convolution that gives the classes",
+    image([2, 3, 4], convolution("c", 2, 3, 3, 0), reshape(6), dense("d", 6, 3)),
+    1,
+  ],
+  [
+    "convolutions, one behind the other",
+    image(
+      [1, 4, 3],
+      convolution("c", 1, 2, 3, 2),
+      relu,
+      convolution("e", 2, 1, 4, 1),
+      reshape(20),
+      dense("d", 20, 3),
+    ),
+    2,
+  ],
+  [
+    "a kernel of one",
+    image(
+      [2, 2, 2],
+      convolution("c", 2, 2, 1, 0),
+      convolution("e", 2, 2, 1, 0),
+      reshape(8),
+      dense("d", 8, 3),
+    ),
+    3,
+  ],
+  [
+    "max pooling",
+    image([2, 4, 6], convolution("c", 2, 2, 3, 1), pool(2), reshape(12), dense("d", 12, 3)),
+    3,
+  ],
+  ["max pooling in front", image([1, 4, 6], pool(2), reshape(6), dense("d", 6, 3)), 3],
+  [
+    "the kind of network that reads digits, from bytes",
+    {
+      ...image(
+        [1, 8, 8],
+        convolution("c", 1, 2, 3, 1),
+        pool(2),
+        relu,
+        convolution("e", 2, 3, 3, 1),
+        pool(2),
+        relu,
+        reshape(12),
+        dropout("m", 12, 192),
+        dense("d", 12, 3),
+      ),
+      features: { name: "x", dtype: "U8", width: 64, divideBy: 255 },
+    },
+    4,
+  ],
+  [
+    "dropout in front of a convolution",
+    image(
+      [1, 12, 1],
+      reshape(12),
+      dropout("m", 12, 64),
+      reshape(1, 3, 4),
+      convolution("c", 1, 2, 2, 0),
+      reshape(12),
+      dense("d", 12, 3),
+    ),
+    3,
+  ],
+  ["a recurrent unit", image([4, 2], gru("g", 2, 3)), 3],
+  ["a recurrent unit over one step", image([1, 2], gru("g", 2, 2), dense("d", 2, 3)), 2],
+  [
+    "a recurrent unit behind a layer that learns",
+    image([3, 2], reshape(6), dense("d", 6, 6), reshape(3, 2), gru("g", 2, 3)),
+    2,
+  ],
   ["int32 labels", { ...SMALL_NETWORK, label: { name: "y", dtype: "I32" } }, 8],
 ];
 
@@ -67,7 +181,7 @@ test.each(cases)(
   async (_what, network, size) => {
     const batch = randomBatch(network, size);
     const parameters = randomParameters(network, "parameters");
-    const step = await runStep(network, parameters, batch, undefined);
+    const step = await gradientStep(network, parameters, batch, undefined);
     expect(Math.abs(step.loss - referenceLoss(network, parameters, batch))).toBeLessThan(1e-6);
     expectGradient(step.gradient, referenceGradient(network, parameters, batch));
   },
@@ -78,7 +192,7 @@ test.each(cases)("%s: a proximal step adds mu (w - w0)", async (_what, network, 
   const parameters = randomParameters(network, "parameters");
   const global = randomParameters(network, "global");
   const mu = 0.375;
-  const step = await runStep(network, parameters, batch, { mu, global });
+  const step = await gradientStep(network, parameters, batch, { mu, global });
   const gradient = referenceGradient(network, parameters, batch);
   for (const [name, values] of gradient) {
     values.forEach((value, index) => {
@@ -101,119 +215,21 @@ function expectGradient(seen: Parameters, wanted: Parameters): void {
   expect(worst).toBeLessThan(MAX_RELATIVE_ERROR);
 }
 
-/** One step with learning rate 1, through the gate as a package's would be; w - w' is then the gradient. */
-async function runStep(
+/** One step of plain SGD with learning rate 1: w - w' is then the gradient. */
+async function gradientStep(
   network: Network,
   parameters: Parameters,
   batch: Batch,
-  proximal: { readonly mu: number; readonly global: Parameters } | undefined,
+  proximal: ProximalTerm | undefined,
 ): Promise<{ readonly loss: number; readonly gradient: Parameters }> {
-  const ort = await loadOrt();
-  const declared = declarations(network);
-  const graph = buildStepGraph(network, { isProximal: proximal !== undefined });
-  const contract = stepContract(manifestOf(network), proximal !== undefined);
-  expect(gateGraph(graph, contract)).toEqual([]);
-
-  const size = batch.labels.length;
-  const state = (values: Parameters, name: string) =>
-    new ort.Tensor("float32", Float32Array.from(values.get(name)!), declared.state[name]!.shape);
-  const feeds = {
-    [network.features.name]: dataTensor(ort, network.features.dtype, batch.features.flat(), [
-      size,
-      3,
-    ]),
-    [network.label.name]: dataTensor(ort, network.label.dtype, batch.labels, [size]),
-    [LEARNING_RATE]: scalarOf(ort, 1),
-    ...Object.fromEntries(
-      [...batch.masks].map(([name, rows]) => [
-        name,
-        dataTensor(ort, "U8", rows.flat(), [size, rows[0]!.length]),
-      ]),
-    ),
-    ...Object.fromEntries(
-      Object.keys(declared.state).map((name) => [name, state(parameters, name)]),
-    ),
-  };
-  if (proximal) {
-    feeds[PROXIMAL_MU] = scalarOf(ort, proximal.mu);
-    for (const name of Object.keys(declared.state)) {
-      feeds[globalName(name)] = state(proximal.global, name);
-    }
-  }
-  const session = await ort.InferenceSession.create(graph, SESSION_OPTIONS);
-  const outputs = await session.run(feeds);
-  await session.release();
+  const step = await openStep(network, { hyperparameters: { learningRate: 1 }, proximal });
+  const { loss, next } = await step.run(parameters, batch);
+  await step.close();
   const gradient = new Map(
-    [...parameters].map(([name, values]) => {
-      const next = floatsOf(outputs[nextName(name)]);
-      return [name, values.map((value, index) => value - next[index]!)];
-    }),
+    [...parameters].map(([name, values]) => [
+      name,
+      values.map((value, index) => value - next.get(name)![index]!),
+    ]),
   );
-  return { loss: floatsOf(outputs[LOSS])[0]!, gradient };
-}
-
-function dataTensor(
-  ort: Awaited<ReturnType<typeof loadOrt>>,
-  dtype: "U8" | "I32" | "I64" | "F32",
-  values: readonly number[],
-  dims: readonly number[],
-) {
-  const arrays = {
-    U8: () => Uint8Array.from(values),
-    I32: () => Int32Array.from(values),
-    I64: () => BigInt64Array.from(values, BigInt),
-    F32: () => Float32Array.from(values),
-  };
-  return tensorOf(ort, dtype, new Uint8Array(arrays[dtype]().buffer), dims);
-}
-
-function manifestOf(network: Network) {
-  return validateManifest({
-    kind: "fedclave/compute-package",
-    version: 1,
-    name: "gradients",
-    runtime: "onnx",
-    data: declarations(network).data,
-    onnx: {
-      step: { graph: "a", proximalGraph: "b" },
-      evaluation: { graph: "c", metrics: ["loss"] },
-      state: declarations(network).state,
-      masks: declarations(network).masks,
-      hyperparameters: {
-        batchSize: { default: 8, minimum: 1, maximum: 16 },
-        localEpochs: { default: 1, minimum: 1, maximum: 1 },
-        [LEARNING_RATE]: { default: 1, minimum: 0, maximum: 1 },
-      },
-    },
-  });
-}
-
-/** Values that float32 holds exactly, so that both sides start from the same point. */
-function randomParameters(network: Network, purpose: string): Parameters {
-  const stream = createKeystream(new Uint8Array(32), purpose, 0);
-  return new Map(
-    Object.entries(declarations(network).state).map(([name, spec]) => {
-      const count = spec.shape.reduce((a, b) => a * b, 1);
-      return [name, Float64Array.from({ length: count }, () => Math.fround(2 * stream.unit() - 1))];
-    }),
-  );
-}
-
-function randomBatch(network: Network, size: number): Batch {
-  const stream = createKeystream(new Uint8Array(32), "batch", 0);
-  const rows = <Value>(width: number, draw: () => Value) =>
-    Array.from({ length: size }, () => Array.from({ length: width }, draw));
-  const isByte = network.features.dtype === "U8";
-  return {
-    features: rows(3, () => (isByte ? stream.below(256) : Math.fround(4 * stream.unit() - 2))),
-    labels: rows(1, () => stream.below(3)).flat(),
-    masks: new Map(
-      network.layers
-        .filter((layer) => layer.kind === "dropout")
-        .map((layer) => [
-          layer.name,
-          rows(layer.width, () => (stream.below(256) < layer.keepPer256 ? 1 : 0)),
-        ]),
-    ),
-  };
+  return { loss, gradient };
 }
