@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { type ComputePackage, readPackage } from "../../compute-packages/format/archive.ts";
-import { gatePackage } from "../../compute-packages/onnx/gate.ts";
 import { digestOf } from "../../lib/base/ids.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
 import type { Connection } from "../../lib/transport/connect.ts";
@@ -11,7 +10,8 @@ import type { CommandContext } from "../context.ts";
 import { nameArgument, readFileOr, within } from "../enrol-member.ts";
 import { everyPage } from "../every-page.ts";
 import { paint, writeJson, writeLine } from "../output.ts";
-import { renderFields, renderTable } from "../rendering/table.ts";
+import { packageLines, refusalsOf } from "../package-description.ts";
+import { renderTable } from "../rendering/table.ts";
 import { formatBytes, formatInstant, shortHash } from "../rendering/units.ts";
 import { uploadPackage } from "../transfer.ts";
 import { type PackageView, packageView } from "../views.ts";
@@ -57,7 +57,7 @@ export function addPackageCommands(program: Command, context: CommandContext): v
     .action(async (file: string, options: { json?: true }) => {
       const archive = await readFileOr(file, ARCHIVE_HINT);
       const pkg = within(file, () => readPackage(archive));
-      const refusals = gatePackage(pkg);
+      const refusals = refusalsOf(pkg);
       if (options.json === true) writeJson(context.stdout, inspection(pkg, refusals));
       else for (const line of describePackage(pkg, refusals)) writeLine(context.stdout, line);
       if (refusals.length > 0) throw new CliError("refused", "clients would refuse this package");
@@ -111,7 +111,7 @@ const refusalLine = ({ code, seen, wanted }: Refusal): string =>
 
 /** @throws CliError "refused" */
 function refuseGated(pkg: ComputePackage): void {
-  const refusals = gatePackage(pkg);
+  const refusals = refusalsOf(pkg);
   if (refusals.length === 0) return;
   const lines = ["clients would refuse this package:", ...refusals.map(refusalLine)];
   throw new CliError("refused", lines.join("\n"));
@@ -127,55 +127,6 @@ const inspection = (pkg: ComputePackage, refusals: readonly Refusal[]) => ({
   })),
   refusals,
 });
-
-/** What an archive holds, for a data owner who decides whether to run it. */
-export function packageLines(pkg: ComputePackage): string[] {
-  const { manifest } = pkg;
-  const { onnx } = manifest;
-  const shape = (sizes: readonly number[]): string => `[${sizes.join(", ")}]`;
-  return [
-    ...renderFields([
-      ["name", manifest.name],
-      ["runtime", manifest.runtime],
-      ["digest", pkg.digest],
-      ["metrics", onnx.evaluation.metrics.join(", ")],
-    ]),
-    "",
-    ...renderTable(
-      [{ title: "file" }, { title: "bytes", align: "right" }, { title: "SHA-256" }],
-      [...pkg.files].map(([file, content]) => [
-        file,
-        formatBytes(content.byteLength),
-        shortHash(digestOf(content)),
-      ]),
-    ),
-    "",
-    ...renderTable(
-      [{ title: "input" }, { title: "dtype" }, { title: "shape per example" }],
-      Object.entries(manifest.data).map(([name, each]) => [name, each.dtype, shape(each.shape)]),
-    ),
-    "",
-    ...renderTable(
-      [{ title: "trained tensor" }, { title: "dtype" }, { title: "shape" }],
-      Object.entries(onnx.state).map(([name, each]) => [name, each.dtype, shape(each.shape)]),
-    ),
-    "",
-    ...renderTable(
-      [
-        { title: "hyperparameter" },
-        { title: "default", align: "right" },
-        { title: "minimum", align: "right" },
-        { title: "maximum", align: "right" },
-      ],
-      Object.entries(onnx.hyperparameters).map(([name, each]) => [
-        name,
-        String(each.default),
-        String(each.minimum),
-        String(each.maximum),
-      ]),
-    ),
-  ];
-}
 
 export const packageTable = (packages: readonly PackageView[]): string[] =>
   renderTable(

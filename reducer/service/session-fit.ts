@@ -1,5 +1,5 @@
 /** Whether package, seed model and settings of a session fit each other: found at its start, not by every client. */
-import { readPackage } from "../../compute-packages/format/archive.ts";
+import { packageFor, readPackage } from "../../compute-packages/format/archive.ts";
 import { checkSettings } from "../../compute-packages/onnx/hyperparameters.ts";
 import { modelLayout } from "../../compute-packages/onnx/model-state.ts";
 import { equalBytes } from "../../lib/base/bytes.ts";
@@ -28,7 +28,8 @@ export async function appraiseFit(
     missing.push(refusal("unknown-package", packageDigest, wanted));
   }
   if (reader === undefined || missing.length > 0) return missing;
-  const { manifest } = readPackage(await readAll(reader).finally(reader.close));
+  const archive = await readAll(reader).finally(reader.close);
+  const { manifest } = packageFor("onnx", readPackage(archive));
   const seed = await given.models.model(seedModelHash);
   const wanted = modelLayout(manifest);
   const fits = equalBytes(seed.layout.header, wanted.header);

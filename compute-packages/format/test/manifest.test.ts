@@ -133,12 +133,6 @@ test.each<[string, (manifest: Draft) => unknown, RegExp]>([
   );
 });
 
-test("the runtime command has its own code, whatever else the manifest says", () => {
-  expect(() => validateManifest({ runtime: "command" })).toThrow(
-    expect.objectContaining({ code: "runtime-not-supported" }),
-  );
-});
-
 test.each([null, undefined, 1, "text", [], [goodManifest]])("refuses %j", (json) => {
   expect(() => validateManifest(json)).toThrow(PackageError);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { validateManifest } from "../../../format/manifest.ts";
+import { type OnnxManifest, validateManifest } from "../../../format/manifest.ts";
 import { gateGraph } from "../../gate.ts";
 import { globalName, LOSS, nextName, PROXIMAL_MU, stepContract } from "../../graph-contract.ts";
 import { createKeystream } from "../../keystream.ts";
@@ -167,8 +167,8 @@ function dataTensor(
   return tensorOf(ort, dtype, new Uint8Array(arrays[dtype]().buffer), dims);
 }
 
-function manifestOf(network: Network) {
-  return validateManifest({
+function manifestOf(network: Network): OnnxManifest {
+  const manifest = validateManifest({
     kind: "fedclave/compute-package",
     version: 1,
     name: "gradients",
@@ -186,6 +186,8 @@ function manifestOf(network: Network) {
       },
     },
   });
+  if (manifest.runtime !== "onnx") throw new Error("not the manifest that was given");
+  return manifest;
 }
 
 /** Values that float32 holds exactly, so that both sides start from the same point. */
