@@ -1,0 +1,216 @@
+/** What packages must not be able to do, tried by real processes in every sandbox that this machine has. */
+import { readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MIB } from "../../../lib/base/limits.ts";
+import { SANDBOXES } from "../sandbox/detect.ts";
+import {
+  commandPackage,
+  sandboxesHere,
+  testDirectory,
+  testLimits,
+  testRunner,
+} from "../testing/command-world.ts";
+
+if (sandboxesHere.length < SANDBOXES.length) {
+  const missing = SANDBOXES.filter((each) => !sandboxesHere.includes(each));
+  process.stderr.write(
+    `not tested here: sandboxes ${missing.map(({ kind }) => kind).join(", ")}\n`,
+  );
+}
+
+const training = (script: string) =>
+  commandPackage({ entries: { train: "bash hostile.sh" }, files: { "hostile.sh": script } });
+
+/** A duration that no other process sleeps for. */
+const MARK = "98765.4321";
+const stillRunning = () =>
+  readdirSync("/proc")
+    .filter((name) => /^[0-9]+$/.test(name))
+    .filter((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, "latin1").includes(MARK);
+      } catch {
+        return false;
+      }
+    });
+
+describe.each(sandboxesHere)("in the sandbox $kind, a command", (sandbox) => {
+  /** What it printed when it was let do, ending in failure all the same. */
+  async function attempt(script: string, directory?: string): Promise<string> {
+    const given = directory === undefined ? {} : { directory };
+    const runner = await testRunner(sandbox, training(`${script}\nexit 1`), {}, given);
+    await expect(runner.train()).rejects.toMatchObject({ code: "command-failed" });
+    return runner.reports[0]!.output;
+  }
+
+  describe("that reaches for the network", () => {
+    const server = createServer();
+    let connections = 0;
+    let port = 0;
+    beforeEach(async () => {
+      connections = 0;
+      server.on("connection", (socket) => {
+        connections += 1;
+        socket.destroy();
+      });
+      await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
+      port = (server.address() as { port: number }).port;
+    });
+    afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+    test("reaches nobody, not even this machine", async () => {
+      const output = await attempt(
+        [`exec 5<>/dev/tcp/127.0.0.1/${port} && echo connected`, "ls /sys/class/net 2>&1"].join(
+          "\n",
+        ),
+      );
+      expect(output).toMatch(/refused|unreachable/);
+      expect(output).not.toMatch(/^connected$/m);
+      expect(connections).toBe(0);
+    });
+
+    test("finds no socket of a local service either", async () => {
+      expect(await attempt("ls /run /var/run 2>&1")).toMatch(
+        /\/run': No such.*\/var\/run': No such/s,
+      );
+    });
+  });
+
+  test("sees nothing of the disk but the system's programs, its package, its task and its data", async () => {
+    const directory = await testDirectory();
+    const secret = path.join(directory, "secret");
+    await writeFile(secret, "another patient");
+    await writeFile(path.join(directory, "work-secret"), "a key");
+    const output = await attempt(
+      [
+        `cat '${secret}' '${directory}/my data/patients.csv' /etc/shadow /etc/passwd`,
+        "ls -a / /data /task /root /home 2>&1",
+        "cat /proc/*/environ | tr '\\0' '\\n' | grep PATH=",
+      ].join("\n"),
+      directory,
+    );
+    expect(output).not.toMatch(/another patient|root:/);
+    expect(output).not.toContain(process.env.PATH ?? "no path");
+    const [, root = ""] = /^\/:\n(.*?)\n\n/ms.exec(output) ?? [];
+    const known =
+      "bin data dev etc lib lib32 lib64 libx32 modules package proc sbin source task tmp usr";
+    const seen = root.split("\n").filter((name) => !/^\.+$/.test(name));
+    expect(seen.filter((name) => !known.split(" ").includes(name))).toEqual([]);
+    expect(seen).toContain("data");
+  });
+
+  test("changes nothing but its own copy", async () => {
+    const output = await attempt(
+      [
+        'echo x > "$FEDN_DATA_PATH"; echo x > /data/new; echo x > /source/new; echo x > /task/new',
+        "echo x > /modules/new; echo x > /usr/new; echo x > /new; echo x > /etc/new; echo x > /dev/new",
+        'echo x > new && echo x > /tmp/new && echo kept; cat "$FEDN_DATA_PATH"',
+      ].join("\n"),
+    );
+    expect(output.match(/Read-only file system|Permission denied/g)).toHaveLength(9);
+    expect(output).toContain("kept");
+    expect(output).toContain("examples");
+  });
+
+  test("has no privilege left to make its sandbox larger", async () => {
+    const output = await attempt(
+      [
+        "grep -E 'Cap(Prm|Eff|Bnd)|NoNewPrivs' /proc/self/status",
+        "mount -o remount,rw / 2>&1; mount -t tmpfs none /data 2>&1; umount /data 2>&1",
+        "unshare -Ur true 2>&1 && echo a namespace of its own",
+        "echo 1 > /proc/sys/kernel/core_pattern",
+        `kill -9 ${process.pid} 2>&1`,
+      ].join("\n"),
+    );
+    expect(output.match(/Cap\w+:\t0{16}\n/g)).toHaveLength(3);
+    expect(output).toContain("NoNewPrivs:\t1");
+    expect(output).not.toContain("a namespace of its own");
+    expect(output).toMatch(/No such process|not permitted/);
+  });
+
+  test.each<[string, string, readonly string[]]>([
+    [
+      "forks without end",
+      ["bomb() { bomb | bomb & }", "bomb", `sleep ${MARK}`].join("\n"),
+      // Where the kernel counts per namespace it says no by itself, and the bomb burns out.
+      ["too-many-processes", "command-failed"],
+    ],
+    [
+      "writes one file without end",
+      "exec dd if=/dev/zero of=large bs=1M",
+      ["file-too-large", "disk-full"],
+    ],
+    [
+      "fills the disk with files within bounds",
+      "for i in $(seq 64); do head -c 1000000 /dev/zero > f$i || exit 1; done",
+      ["disk-full"],
+    ],
+    [
+      "fills shared memory",
+      "for i in $(seq 64); do head -c 1000000 /dev/zero > /dev/shm/f$i || exit 1; done; exit 1",
+      ["disk-full", "command-failed"],
+    ],
+    ["prints without end", "yes for ever", ["output-too-long"]],
+    ["prints errors without end", "yes for ever >&2", ["output-too-long"]],
+    ["hangs", `trap '' TERM INT HUP; sleep ${MARK}`, ["command-timed-out"]],
+    ["computes without end", "while :; do :; done", ["command-timed-out", "cpu-time-exceeded"]],
+    [
+      "leaves somebody behind who holds the pipes and hangs",
+      `setsid sleep ${MARK} & sleep ${MARK}`,
+      ["command-timed-out"],
+    ],
+    [
+      "takes memory in one process",
+      'exec python3 -c \'len(bytes(1 << 30).replace(b"\\0", b"a"))\'',
+      ["command-failed", "memory-exceeded"],
+    ],
+    [
+      "takes memory in many processes",
+      "for i in 1 2 3 4 5 6; do python3 -c 'x = bytearray(b\"a\" * (100 << 20)); input()' < <(sleep 5) & done; wait; sleep 9",
+      ["memory-exceeded"],
+    ],
+    [
+      "forges what the sandbox hands over",
+      "echo nonsense > /proc/1/fd/3; head -c 100000 /dev/zero > /proc/1/fd/3; exit 0",
+      ["result-missing", "result-malformed", "command-failed"],
+    ],
+    [
+      "hands over more than any model",
+      'head -c 20000000 /dev/zero > "$2"; echo "{}" > "$2-metadata"; exit 0',
+      ["result-too-large"],
+    ],
+  ])(
+    "that %s is stopped and leaves nothing behind; its owner is told why",
+    async (_what, script, codes) => {
+      const mustTimeOut = codes.includes("command-timed-out");
+      const seconds = mustTimeOut ? 1 : 20;
+      const limits = { ...testLimits, seconds, memoryBytes: 384 * MIB };
+      const runner = await testRunner(sandbox, training(script), { limits });
+      const error = await runner.train().then(
+        () => ({ code: "nothing", message: "" }),
+        (each: { code: string; message: string }) => each,
+      );
+      expect(codes, error.message).toContain(error.code);
+      expect(runner.reports.at(-1)).toMatchObject({ entryPoint: "train", code: error.code });
+      expect(runner.reports.at(-1)!.output.length).toBeLessThan(256 * 1024);
+      expect(stillRunning()).toEqual([]);
+      expect(await runner.validate()).toMatchObject({ exampleCount: 1 });
+    },
+  );
+
+  test("that ends while others of its processes go on is over with them", async () => {
+    const runner = await testRunner(
+      sandbox,
+      training(`(setsid sleep ${MARK} > /dev/null 2>&1 &); sh train.sh "$1" "$2"`),
+    );
+    expect(await runner.train()).toMatchObject({ exampleCount: 5 });
+    expect(stillRunning()).toEqual([]);
+  });
+});
+
+test("this machine has a sandbox, or the tests above are worth nothing", () => {
+  expect(sandboxesHere.length).toBeGreaterThan(0);
+});
