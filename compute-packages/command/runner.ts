@@ -78,6 +78,8 @@ export type CommandRunnerParts = {
   readonly options: CommandOptions;
   /** Of this client, absolute; the runner makes folders in it. */
   readonly directory: string;
+  /** Where Python environments are kept. */
+  readonly environments: string;
   /** Folder with Python modules that packages expect. */
   readonly modules: string;
   readonly clock: Clock;
@@ -207,7 +209,7 @@ class Run {
     isCancelled: () => boolean,
     report: (code: CommandCode | undefined, output: string, outputBytes: number) => void,
   ): Promise<string | undefined> {
-    const { pkg, sandbox, options, directory, clock } = this.#parts;
+    const { pkg, sandbox, options, environments: kept, clock } = this.#parts;
     const scratch = await mkdtemp(path.join(this.#home, "env-"));
     let output = "";
     try {
@@ -216,7 +218,7 @@ class Run {
         sandbox,
         options,
         source: this.#source,
-        kept: path.join(directory, "python-environments"),
+        kept,
         scratch,
         isCancelled,
         clock,

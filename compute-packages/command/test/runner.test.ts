@@ -242,7 +242,7 @@ describe.each(allWaysHere)("a package with a Python environment (sandbox: $kind)
   test("gets one that is made once and kept", async () => {
     const runner = await testRunner(sandbox, wanting([]), { pythonEnvironments: "make" });
     await runner.train();
-    const kept = path.join(runner.directory, "work", "python-environments");
+    const kept = path.join(runner.directory, "python-environments");
     const [digest, ...others] = await readdir(kept);
     expect(others).toEqual([]);
     const inside = sandbox.kind === "none" ? path.join(kept, digest!, "environment") : "/env";
@@ -265,7 +265,7 @@ test("an environment is refused clearly where nothing can be downloaded, and not
     code: "python-env-failed",
     message: expect.stringMatching(/cannot be made/),
   });
-  const kept = path.join(runner.directory, "work", "python-environments");
+  const kept = path.join(runner.directory, "python-environments");
   const [digest] = await readdir(kept);
   expect(existsSync(path.join(kept, digest!, "complete"))).toBe(false);
 }, 120_000);

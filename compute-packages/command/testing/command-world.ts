@@ -47,7 +47,11 @@ export type PackageChanges = {
 };
 
 /** A package whose train gives the model back as it came, on 5 examples. */
-export function commandPackage(changes: PackageChanges = {}): CommandPackage {
+export const commandPackage = (changes: PackageChanges = {}): CommandPackage =>
+  packageFor("command", readPackage(commandArchive(changes)));
+
+/** The same as its archive. */
+export function commandArchive(changes: PackageChanges = {}): Uint8Array {
   const entries = { train: "sh train.sh", validate: "sh validate.sh", ...changes.entries };
   const manifest = validateManifest({
     kind: "fedclave/compute-package",
@@ -66,10 +70,7 @@ export function commandPackage(changes: PackageChanges = {}): CommandPackage {
     ...changes.files,
   };
   const contents = Object.entries(files).map(([name, text]) => [name, utf8(text)] as const);
-  return packageFor(
-    "command",
-    readPackage(writePackage(new Map([["fedn.yaml", manifestBytes(manifest)], ...contents]))),
-  );
+  return writePackage(new Map([["fedn.yaml", manifestBytes(manifest)], ...contents]));
 }
 
 export const testLimits = {
@@ -131,6 +132,7 @@ export async function testRunner(
     sandbox,
     options: { ...testOptions, ...options },
     directory: path.join(directory, "work"),
+    environments: path.join(directory, "python-environments"),
     modules: path.resolve(import.meta.dirname, "../python"),
     clock: systemClock(),
   });
