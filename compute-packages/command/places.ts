@@ -43,14 +43,18 @@ export async function unpack(
   }
 }
 
-/** Variables of every command: nothing of the client's own environment is among them. */
+/**
+ * Variables of every command: nothing of the client's own environment is among them.
+ * @param modules  where the job sees the modules that packages expect; their programs come last
+ */
 export function baseEnvironment(
   places: Places,
+  modules: string,
   options: Pick<CommandOptions, "tools" | "environment">,
 ): Record<string, string> {
   const toolPaths = options.tools.map((tool) => path.join(places.show(tool, tool), "bin"));
   return {
-    PATH: [...toolPaths, SYSTEM_PATH].join(":"),
+    PATH: [...toolPaths, SYSTEM_PATH, path.join(modules, "bin")].join(":"),
     HOME: places.temporary,
     TMPDIR: places.temporary,
     USER: "user",

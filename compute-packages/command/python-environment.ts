@@ -71,7 +71,7 @@ async function make(parts: EnvironmentParts, directory: string): Promise<void> {
     {
       script: MAKE_ENVIRONMENT,
       args: [from, places.package, inside, build.join("\n"), run.join("\n")],
-      environment: baseEnvironment(places, options),
+      environment: baseEnvironment(places, "", options),
       readOnly: places.mounts,
       writable: sandbox.kind === "none" ? [] : [{ host: directory, inside }],
       hasNetwork: true,

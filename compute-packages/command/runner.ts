@@ -273,9 +273,10 @@ class Run {
     const whole = `${line} ${path.join(inputs, modelFile)} ${path.join(places.temporary, first)}`;
     const startup = pkg.manifest.entry_points.startup?.command ?? "";
     const activate = environment === undefined ? "" : activation(places, environment);
+    const modulesSeen = places.show(modules, INSIDE.modules);
     const variables = {
-      ...baseEnvironment(places, options),
-      PYTHONPATH: places.show(modules, INSIDE.modules),
+      ...baseEnvironment(places, modulesSeen, options),
+      PYTHONPATH: modulesSeen,
       FEDN_DATA_PATH: places.show(data, path.join(INSIDE.data, path.basename(data))),
       FEDCLAVE_SEED: seed,
     };

@@ -4,7 +4,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { dangerouslyUnsandboxed } from "../sandbox/unsandboxed.ts";
 import { allWaysHere, commandPackage, testRunner } from "../testing/command-world.ts";
-import { numpyPython } from "../testing/python.ts";
+import { numpyPython, plainPython } from "../testing/python.ts";
 
 const UNCHANGED = {
   exampleCount: 5,
@@ -199,6 +199,13 @@ describe.each(allWaysHere)("a package of commands (sandbox: $kind)", (sandbox) =
       expect(runner.reports[0]!.output).toMatch(/done/);
     },
   );
+
+  test.skipIf(plainPython === undefined)("python is python3 where there is no other", async () => {
+    const entries = { train: "python -c 'import sys; print(sys.version_info[0])' && sh train.sh" };
+    const runner = await testRunner(sandbox, commandPackage({ entries }));
+    await runner.train();
+    expect(runner.reports[0]!.output).toBe("3\n");
+  });
 
   test.skipIf(numpyPython === undefined)("FEDn itself goes before its stand-in", async () => {
     const runner = await testRunner(
