@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type ComputePackage, readPackage } from "../../compute-packages/format/archive.ts";
+import type { CommandHelper } from "../../compute-packages/format/manifest.ts";
 import { digestOf } from "../../lib/base/ids.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
 import type { Connection } from "../../lib/transport/connect.ts";
@@ -16,9 +17,11 @@ import { formatBytes, formatInstant, shortHash } from "../rendering/units.ts";
 import { uploadPackage } from "../transfer.ts";
 import { type PackageView, packageView } from "../views.ts";
 import { writeNewFile } from "./member.ts";
-import { addReducerOptions, type SharedOptions } from "./options.ts";
+import { addReducerOptions, choice, type SharedOptions } from "./options.ts";
 
 export const PACKAGE_REMEDY = "upload one with: fedclave package upload FILE";
+const HELPERS = ["numpyhelper", "binaryhelper", "androidhelper"] as const;
+type BuildOptions = { out: string; json?: true; name?: string; helper?: CommandHelper };
 const ARCHIVE_HINT = "name an archive that `fedclave package build` wrote";
 
 export function addPackageCommands(program: Command, context: CommandContext): void {
@@ -29,11 +32,14 @@ export function addPackageCommands(program: Command, context: CommandContext): v
   group
     .command("build")
     .summary("make the archive of a package")
-    .argument("<source>", "a folder with fedn.yaml in it, or that file")
+    .argument("<source>", "a folder with fedn.yaml in it, that file, or a FEDn package's .tgz")
     .requiredOption("--out <file>", "where the archive goes")
+    .option("--name <name>", "of a FEDn package (default: what its folder is called)")
+    .option("--helper <helper>", "of a FEDn package (default: numpyhelper)", choice(HELPERS))
     .option("--json", "one line of JSON")
-    .action(async (source: string, options: { out: string; json?: true }) => {
-      const archive = await buildPackage(source, context.bundleDirectory);
+    .action(async (source: string, options: BuildOptions) => {
+      const { archive, notes } = await buildPackage(source, context.bundleDirectory, options);
+      for (const note of notes) writeLine(context.stderr, note);
       refuseGated(readPackage(archive));
       await writeNewFile(options.out, archive);
       const packageDigest = digestOf(archive);
