@@ -36,13 +36,20 @@ export function judgeEnd(end: JobEnd, entryPoint: string, results: readonly stri
   });
   if (end.stopped !== undefined) return failed(end.stopped, STOPPED[end.stopped]);
   const { lines, files } = readResult(end);
-  const [, kind, text] = /^(startup|exit) ([0-9]{1,3})$/m.exec(lines.join("\n")) ?? [];
-  if (kind !== undefined) {
-    const status = Number(text);
+  const statusOf = (kind: string): number | undefined => {
+    const line = lines.find((each) => new RegExp(`^${kind} [0-9]{1,3}$`).test(each));
+    return line === undefined ? undefined : Number(line.slice(kind.length));
+  };
+  const status = statusOf("exit");
+  if (status !== undefined) {
     if (lines.includes("full")) return failed("disk-full", "it filled --command-disk-mib");
     const [code, why] = BY_SIGNAL[status] ?? [];
     if (code !== undefined) return failed(code, why ?? "");
-    if (kind === "startup") return failed("startup-failed", `startup ended with status ${status}`);
+    const startup = statusOf("startup");
+    if (startup !== undefined) {
+      const why = `startup ended with status ${startup}, and then ${entryPoint} with ${status}`;
+      return failed("startup-failed", why);
+    }
     return failed("command-failed", `it ended with status ${status}`);
   }
   if (lines.includes("missing")) {

@@ -86,6 +86,16 @@ describe.each(allWaysHere)("a package of commands (sandbox: $kind)", (sandbox) =
     expect(runner.reports.map(({ output }) => output)).toEqual(["yes\n", "yes\n"]);
   });
 
+  test("a startup that fails alone, as one that downloads must, is noted and stops nothing", async () => {
+    const entries = { startup: "echo no network >&2; exit 7; true" };
+    const runner = await testRunner(sandbox, commandPackage({ entries }));
+    expect(await runner.train()).toEqual(UNCHANGED);
+    expect(runner.reports).toMatchObject([{ code: undefined }]);
+    expect(runner.reports[0]!.output).toMatch(
+      /no network\n\[startup ended with status 7; going on/,
+    );
+  });
+
   test("nothing stays on the disk, neither of a task nor of a runner that is closed", async () => {
     const runner = await testRunner(sandbox, commandPackage());
     await runner.train();
@@ -103,7 +113,12 @@ describe.each(allWaysHere)("a package of commands (sandbox: $kind)", (sandbox) =
       "command-failed",
       /status 3.*why/s,
     ],
-    ["fails to start up", { entries: { startup: "exit 4; true" } }, "startup-failed", /status 4/],
+    [
+      "fails to start up",
+      { entries: { startup: "exit 4; true", train: "exit 3; true" } },
+      "startup-failed",
+      /status 4.*with 3/,
+    ],
     ["is not there", { entries: { train: "no-such-program" } }, "command-failed", /status 127/],
     ["kills itself", { entries: { train: "kill -9 $$; true" } }, "command-failed", /status 137/],
     ["leaves no model", { files: { "train.sh": "true" } }, "result-missing", /model-out.npz/],
