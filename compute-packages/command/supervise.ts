@@ -29,7 +29,7 @@ export type JobEnd = {
 };
 
 /** How often a running job is looked at. */
-const WATCH_MS = 250;
+const WATCH_MS = 100;
 /** How long the pipes of a process that has ended are read on. */
 const LINGER_MS = 2000;
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGKILL: 9, SIGTERM: 15, SIGABRT: 6 };

@@ -13,7 +13,8 @@ import { DEVICES, systemFolders } from "./system-folders.ts";
  */
 const BUILD_ROOT = `
 set -eu
-root=$1 bytes=$2 inodes=$3; shift 3
+path=$PATH PATH=/usr/sbin:/usr/bin:/sbin:/bin
+root=$1 bytes=$2 inodes=$3 pids=$4; shift 4
 mount --make-rprivate /
 mount -t tmpfs -o "size=$bytes,nr_inodes=$inodes,mode=755,nosuid,nodev" tmpfs "$root"
 cd "$root"
@@ -50,6 +51,7 @@ ln -s /proc/self/fd dev/fd
 ln -s /tmp dev/shm
 if mount -t proc -o nosuid,nodev,noexec proc proc 2>/dev/null; then
   echo 0 2>/dev/null > proc/sys/user/max_user_namespaces || true
+  echo "$pids" 2>/dev/null > proc/sys/kernel/pid_max || true
   mount --bind proc/sys proc/sys
   mount -o remount,bind,ro,nosuid,nodev,noexec proc/sys
 fi
@@ -60,9 +62,11 @@ umount -l /old
 rmdir /old
 mount -o remount,bind,ro,nosuid,nodev /
 cd /
-exec setpriv --bounding-set -all --inh-caps -all --no-new-privs "$@"
+exec setpriv --bounding-set -all --inh-caps -all --no-new-privs env "PATH=$path" "$@"
 `;
 
+/** Numbers that the kernel wants to exist at least; from Linux 6.14 on the bound is the namespace's own, for root too. */
+const RESERVED_PIDS = 301;
 const NAMESPACES = ["--user", "--map-root-user", "--mount", "--pid", "--ipc", "--uts"];
 
 /** Wants unshare, setpriv, prlimit, mount and pivot_root, and a kernel that lets users make namespaces. */
@@ -75,7 +79,8 @@ export const namespaces: Sandbox = {
       ...[...mounts, ...job.readOnly].flatMap((each) => mountWords("ro", each)),
       ...job.writable.flatMap((each) => mountWords("rw", each)),
     ];
-    const size = [String(job.limits.diskBytes), String(MAX_INODES)];
+    const pids = RESERVED_PIDS + job.limits.processCount;
+    const size = [String(job.limits.diskBytes), String(MAX_INODES), String(pids)];
     const network = job.hasNetwork ? [] : ["--net"];
     // Whoever started it may die without a word: the kernel then ends the first process, and with it all others.
     const args = ["--pdeathsig", "KILL", "--", "unshare", ...NAMESPACES, ...network, "--fork"];

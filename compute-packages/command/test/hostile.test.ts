@@ -131,12 +131,14 @@ describe.each(sandboxesHere)("in the sandbox $kind, a command", (sandbox) => {
     expect(output).toMatch(/No such process|not permitted/);
   });
 
-  test.each<[string, string, readonly string[]]>([
+  // Where nothing but the watch bounds root's processes, a bomb would hurt whoever else is on this machine.
+  const mayBomb = process.getuid?.() !== 0 || sandbox.kind === "namespaces";
+  const cases: readonly (readonly [string, string, readonly string[]])[] = [
     [
       "forks without end",
       ["bomb() { bomb | bomb & }", "bomb", `sleep ${MARK}`].join("\n"),
       // Where the kernel counts per namespace it says no by itself, and the bomb burns out.
-      ["too-many-processes", "command-failed"],
+      ["too-many-processes", "command-failed", "command-timed-out"],
     ],
     [
       "writes one file without end",
@@ -182,7 +184,8 @@ describe.each(sandboxesHere)("in the sandbox $kind, a command", (sandbox) => {
       'head -c 20000000 /dev/zero > "$2"; echo "{}" > "$2-metadata"; exit 0',
       ["result-too-large"],
     ],
-  ])(
+  ];
+  test.each(cases.filter(([what]) => mayBomb || what !== "forks without end"))(
     "that %s is stopped and leaves nothing behind; its owner is told why",
     async (_what, script, codes) => {
       const mustTimeOut = codes.includes("command-timed-out");
