@@ -32,7 +32,7 @@ export function readModelFile(file: string, bytes: Uint8Array): Uint8Array {
 
 function seedModelOf(file: string, archive: Uint8Array): Uint8Array {
   const { manifest, files } = readPackage(archive);
-  const { seedModel } = manifest.onnx;
+  const { seedModel } = manifest.runtime === "command" ? manifest.command : manifest.onnx;
   const bytes = seedModel === undefined ? undefined : files.get(seedModel);
   if (bytes === undefined) {
     throw new CliError("unreadable-file", `${file} brings no seed model; import one from a file`);

@@ -19,6 +19,7 @@ const ROLES = {
   combiner: { entry: "combiner/service/main.ts", native: [] },
   client: { entry: "client/service/main.ts", with: ["client-trainer"], native: [] },
   "client-trainer": { entry: "client/service/trainer-worker.ts", native: ["onnxruntime"] },
+  "client-commands": { entry: "client/host/commands/commands-worker.ts", native: [] },
   cli: { entry: "cli/main.ts", native: [] },
   demo: { entry: "cli/demo/main.ts", native: [] },
   bench: { entry: "bench/main.ts", native: [] },
@@ -38,6 +39,8 @@ if (!process.argv.includes("--generate")) {
     const { metafile } = await bundle(name, role.entry);
     if (ENCLAVED.includes(name)) await writeTcbList(name, metafile);
   }
+  // Python that commands import, read-only to them; outside of every enclave.
+  await cp("compute-packages/command/python", "dist/command-modules", { recursive: true });
   await writeReferenceValues();
   if (process.argv.includes("--accept-tcb"))
     await cp("dist/tcb", "gramine/tcb", { recursive: true });

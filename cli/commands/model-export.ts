@@ -1,6 +1,6 @@
 /** `fedclave model export`: a model as other tools read it. */
 import type { Command } from "commander";
-import { type ComputePackage, readPackage } from "../../compute-packages/format/archive.ts";
+import { type OnnxPackage, readPackage } from "../../compute-packages/format/archive.ts";
 import { writeInferenceFile } from "../../compute-packages/onnx/inference-file.ts";
 import { type Digest, parseDigest } from "../../lib/base/ids.ts";
 import type { Connection } from "../../lib/transport/connect.ts";
@@ -86,11 +86,17 @@ async function packageOf(
   reducer: Connection,
   model: ModelView,
   named: string | undefined,
-): Promise<ComputePackage> {
+): Promise<OnnxPackage> {
   const archive = named?.endsWith(".tgz")
     ? await readFileOr(named, ARCHIVE_HINT)
     : await downloadPackage(context, reducer, await digestOf(reducer, model, named));
   const pkg = within(named ?? "the session's package", () => readPackage(archive));
+  if (pkg.runtime !== "onnx") {
+    throw new CliError(
+      "refused",
+      `${pkg.manifest.name} is a package of commands, which brings no graph; export the model as npz or safetensors`,
+    );
+  }
   refuseGated(pkg);
   return pkg;
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type ComputePackage, readPackage } from "../../compute-packages/format/archive.ts";
-import { gatePackage } from "../../compute-packages/onnx/gate.ts";
+import type { CommandHelper } from "../../compute-packages/format/manifest.ts";
 import { digestOf } from "../../lib/base/ids.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
 import type { Connection } from "../../lib/transport/connect.ts";
@@ -11,17 +11,20 @@ import type { CommandContext } from "../context.ts";
 import { nameArgument, readFileOr, within } from "../enrol-member.ts";
 import { everyPage } from "../every-page.ts";
 import { paint, writeJson, writeLine } from "../output.ts";
-import { renderFields, renderTable } from "../rendering/table.ts";
+import { packageLines, refusalsOf } from "../package-description.ts";
+import { renderTable } from "../rendering/table.ts";
 import { formatBytes, formatInstant, shortHash } from "../rendering/units.ts";
 import { resolveReference } from "../resolve-reference.ts";
 import { uploadPackage } from "../transfer.ts";
 import { type PackageView, packageView } from "../views.ts";
 import { writeNewFile } from "./member.ts";
-import { addReducerOptions, type SharedOptions } from "./options.ts";
+import { addReducerOptions, choice, type SharedOptions } from "./options.ts";
 
 export const PACKAGE_REMEDY = "upload one with: fedclave package upload FILE";
 /** What to name where an archive is wanted. */
 export const ARCHIVE_HINT = "name an archive that `fedclave package build` wrote";
+const HELPERS = ["numpyhelper", "binaryhelper", "androidhelper"] as const;
+type BuildOptions = { out: string; json?: true; name?: string; helper?: CommandHelper };
 
 export function addPackageCommands(program: Command, context: CommandContext): void {
   const group = program
@@ -31,11 +34,14 @@ export function addPackageCommands(program: Command, context: CommandContext): v
   group
     .command("build")
     .summary("make the archive of a package")
-    .argument("<source>", "a folder with fedn.yaml in it, or that file")
+    .argument("<source>", "a folder with fedn.yaml in it, that file, or a FEDn package's .tgz")
     .requiredOption("--out <file>", "where the archive goes")
+    .option("--name <name>", "of a FEDn package (default: what its folder is called)")
+    .option("--helper <helper>", "of a FEDn package (default: numpyhelper)", choice(HELPERS))
     .option("--json", "one line of JSON")
-    .action(async (source: string, options: { out: string; json?: true }) => {
-      const archive = await buildPackage(source, context.bundleDirectory);
+    .action(async (source: string, options: BuildOptions) => {
+      const { archive, notes } = await buildPackage(source, context.bundleDirectory, options);
+      for (const note of notes) writeLine(context.stderr, note);
       refuseGated(readPackage(archive));
       await writeNewFile(options.out, archive);
       const packageDigest = digestOf(archive);
@@ -59,7 +65,7 @@ export function addPackageCommands(program: Command, context: CommandContext): v
     .action(async (file: string, options: { json?: true }) => {
       const archive = await readFileOr(file, ARCHIVE_HINT);
       const pkg = within(file, () => readPackage(archive));
-      const refusals = gatePackage(pkg);
+      const refusals = refusalsOf(pkg);
       if (options.json === true) writeJson(context.stdout, inspection(pkg, refusals));
       else for (const line of describePackage(pkg, refusals)) writeLine(context.stdout, line);
       if (refusals.length > 0) throw new CliError("refused", "clients would refuse this package");
@@ -124,7 +130,7 @@ const refusalLine = ({ code, seen, wanted }: Refusal): string =>
 
 /** @throws CliError "refused" */
 export function refuseGated(pkg: ComputePackage): void {
-  const refusals = gatePackage(pkg);
+  const refusals = refusalsOf(pkg);
   if (refusals.length === 0) return;
   const lines = ["clients would refuse this package:", ...refusals.map(refusalLine)];
   throw new CliError("refused", lines.join("\n"));
@@ -140,72 +146,6 @@ const inspection = (pkg: ComputePackage, refusals: readonly Refusal[]) => ({
   })),
   refusals,
 });
-
-/** What an archive holds, for a data owner who decides whether to run it. */
-export function packageLines(pkg: ComputePackage): string[] {
-  const { manifest } = pkg;
-  const { onnx } = manifest;
-  const shape = (sizes: readonly number[]): string => `[${sizes.join(", ")}]`;
-  return [
-    ...renderFields([
-      ["name", manifest.name],
-      ["runtime", manifest.runtime],
-      ["digest", pkg.digest],
-      ["metrics", onnx.evaluation.metrics.join(", ")],
-      ["inference", inferenceText(onnx)],
-    ]),
-    "",
-    ...renderTable(
-      [{ title: "file" }, { title: "bytes", align: "right" }, { title: "SHA-256" }],
-      [...pkg.files].map(([file, content]) => [
-        file,
-        formatBytes(content.byteLength),
-        shortHash(digestOf(content)),
-      ]),
-    ),
-    "",
-    ...renderTable(
-      [{ title: "input" }, { title: "dtype" }, { title: "shape per example" }],
-      Object.entries(manifest.data).map(([name, each]) => [name, each.dtype, shape(each.shape)]),
-    ),
-    "",
-    ...renderTable(
-      [{ title: "trained tensor" }, { title: "dtype" }, { title: "shape" }],
-      Object.entries(onnx.state).map(([name, each]) => [name, each.dtype, shape(each.shape)]),
-    ),
-    ...localStateLines(onnx),
-    "",
-    ...renderTable(
-      [
-        { title: "hyperparameter" },
-        { title: "default", align: "right" },
-        { title: "minimum", align: "right" },
-        { title: "maximum", align: "right" },
-      ],
-      Object.entries(onnx.hyperparameters).map(([name, each]) => [
-        name,
-        String(each.default),
-        String(each.minimum),
-        String(each.maximum),
-      ]),
-    ),
-  ];
-}
-
-function inferenceText({ inference }: ComputePackage["manifest"]["onnx"]): string {
-  if (inference === undefined) return "none";
-  return `${inference.inputs.join(", ")} to ${Object.keys(inference.outputs).join(", ")}`;
-}
-
-function localStateLines({ localState = {} }: ComputePackage["manifest"]["onnx"]): string[] {
-  const rows = Object.entries(localState).map(([name, each]) => [
-    name,
-    each.dtype,
-    `[${each.shape.join(", ")}]`,
-  ]);
-  const columns = [{ title: "tensor that stays" }, { title: "dtype" }, { title: "shape" }];
-  return rows.length === 0 ? [] : ["", ...renderTable(columns, rows)];
-}
 
 export const packageTable = (packages: readonly PackageView[]): string[] =>
   renderTable(

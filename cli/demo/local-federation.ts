@@ -15,6 +15,8 @@ export type LocalFederationOptions = {
   /** One data file per client. */
   readonly data: readonly string[];
   readonly clientsPerProcess: number;
+  /** For every process of clients, besides homes and data, by the number of its first client. */
+  readonly clientArgs?: (number: number) => readonly string[];
   readonly clock: Clock;
   /** No process is started once it is aborted. */
   readonly signal: AbortSignal;
@@ -74,7 +76,7 @@ export async function startLocalFederation(
     return start(
       "client",
       first === last ? `client-${first}` : `client-${first}-to-${last}`,
-      () => args,
+      () => [...args, ...(options.clientArgs?.(first ?? 1) ?? [])],
     );
   }
 

@@ -119,11 +119,7 @@ test("help for a command of a group is that command's", async () => {
 });
 
 test.each<[string, string, string]>([
-  [
-    "of FEDn that runs commands",
-    "entry_points: {}",
-    "has entry_points: FEDn's packages of commands",
-  ],
+  ["of FEDn without a train command", "entry_points: {}", "has no train"],
   ["without what must be there", "name: a", "fedn.yaml cannot be used: "],
 ])("a package %s is refused with its file", async (_what, yaml, message) => {
   const folder = await mkdtemp(path.join(directory, "package-"));

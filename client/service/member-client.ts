@@ -35,6 +35,8 @@ export type MemberClientParts = {
   readonly inputs: TaskInputs;
   readonly trainer: Pick<Trainer, "run">;
   readonly data: DataId;
+  /** Directory of the member. */
+  readonly home: string;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly log: Log;
@@ -187,16 +189,16 @@ export class MemberClient {
   }
 
   #request(task: Task): TrainerRequest {
-    const { data, membership } = this.#parts;
-    const { packageDigest } = task;
+    const { data, home, membership } = this.#parts;
+    const inputs = { home, data, packageDigest: task.packageDigest };
     if (task.kind === "validate") {
-      return { kind: "validate", data, packageDigest, modelHash: task.modelHash };
+      return { kind: "validate", ...inputs, modelHash: task.modelHash };
     }
     const { key, proximalMu, hyperparameters, limits } = task;
     const seed = memberSeed(task.sessionSeed, key.round, membership.member);
     const modelHash = task.baseModelHash;
     const settings = { seed, proximalMu, hyperparameters, limits };
-    return { kind: "train", data, packageDigest, modelHash, ...settings };
+    return { kind: "train", ...inputs, modelHash, ...settings };
   }
 
   async #upload(

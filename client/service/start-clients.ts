@@ -1,4 +1,5 @@
 /** The members of one process, from their homes to their stop. One that fails does not stop the others. */
+import path from "node:path";
 import type { Clock } from "../../lib/base/clock.ts";
 import { describeError, type Log } from "../../lib/base/log.ts";
 import type { Randomness } from "../../lib/base/randomness.ts";
@@ -6,6 +7,7 @@ import type { RunningRole } from "../../lib/base/role-process.ts";
 import { type MemberHome, readMemberHome } from "../../lib/transport/member-home.ts";
 import { joinFederation, type Membership } from "../../lib/transport/membership.ts";
 import { ClientError } from "./client-error.ts";
+import type { CommandsConfig } from "./commands-config.ts";
 import type { ClientConfig } from "./config.ts";
 import { MemberClient } from "./member-client.ts";
 import { openTaskInputs } from "./task-inputs.ts";
@@ -16,8 +18,10 @@ export type ClientPorts = {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly log: Log;
-  /** The bundled trainer. */
+  /** The bundled trainer, or the thread for commands where the configuration has them. */
   readonly trainerFile: string;
+  /** Folder with the modules that packages of commands expect. */
+  readonly commandModules: string;
   /** Gives up starting. */
   readonly signal: AbortSignal;
 };
@@ -33,16 +37,16 @@ type RunningMember = {
 /**
  * Returns when each member was welcomed by a combiner, or refused for good.
  * @throws MemberHomeError if a home cannot be used
- * @throws ClientError "homes-clash" | "data-unreadable" | "all-refused"
+ * @throws ClientError "homes-clash" | "data-unreadable" | "sandbox-unavailable" | "all-refused"
  * @throws the signal's reason
  */
 export async function startClients(
-  config: Pick<ClientConfig, "members">,
+  config: Pick<ClientConfig, "members" | "commands">,
   ports: ClientPorts,
 ): Promise<RunningRole> {
   const { signal, clock, log, trainerFile } = ports;
   const homes = await readHomes(config);
-  const trainer = openTrainer(trainerFile, clock, log);
+  const trainer = openTrainer(trainerFile, clock, log, commandsOf(config, homes, ports));
   const members: RunningMember[] = [];
   const stop = async (): Promise<void> => {
     for (const each of members) each.stop();
@@ -61,6 +65,23 @@ export async function startClients(
     await stop();
     throw error;
   }
+}
+
+/** What the thread for commands is given; it works in the home of the first member. */
+export type CommandsWorkerData = {
+  readonly config: CommandsConfig;
+  readonly directory: string;
+  readonly modules: string;
+};
+
+function commandsOf(
+  { commands }: Pick<ClientConfig, "commands">,
+  [first]: readonly PreparedMember[],
+  { commandModules }: ClientPorts,
+): CommandsWorkerData | undefined {
+  if (commands === undefined || first === undefined) return undefined;
+  const directory = path.join(first.home.directory, "cache", "commands");
+  return { config: commands, directory, modules: commandModules };
 }
 
 type PreparedMember = { readonly home: MemberHome; readonly data: string };
@@ -109,7 +130,17 @@ function startMember(
       clock,
       log,
     });
-    const parts = { membership, inputs, trainer, data, clock, randomness, log, onWelcome };
+    const parts = {
+      membership,
+      inputs,
+      trainer,
+      data,
+      home: home.directory,
+      clock,
+      randomness,
+      log,
+      onWelcome,
+    };
     client = new MemberClient(parts);
     client.start();
   }

@@ -1,10 +1,13 @@
 /** What the service and its trainer thread say to each other. Bodies are transferred: the sender no longer has them. */
 import type { UpdateLimits } from "../../lib/aggregation/validate.ts";
 import type { Digest } from "../../lib/base/ids.ts";
+import type { LogFields } from "../../lib/base/log.ts";
 import type { Refusal } from "../../lib/base/refusal.ts";
 
 /** Examples and model of a task, by what the trainer was given before. */
 type Inputs = {
+  /** Of the member: where the output of commands is left for it. */
+  readonly home: string;
   readonly data: DataId;
   readonly packageDigest: Digest;
   readonly modelHash: Digest;
@@ -68,5 +71,17 @@ export type TrainerResult =
 
 export type FromTrainer =
   | { readonly kind: "data-loaded"; readonly data: DataId }
-  | { readonly kind: "data-unreadable"; readonly data: DataId; readonly message: string }
+  | {
+      readonly kind: "data-unreadable";
+      readonly data: DataId;
+      readonly code: "data-unreadable" | "sandbox-unavailable";
+      readonly message: string;
+    }
+  /** For the client's log; of what runs commands only. */
+  | {
+      readonly kind: "logged";
+      readonly level: "info" | "warn";
+      readonly event: string;
+      readonly fields: LogFields;
+    }
   | { readonly kind: "ended"; readonly result: TrainerResult };

@@ -1,6 +1,6 @@
 /** The trainer's side of the work: data, packages and models it holds, and the tasks done with them. */
 import { readFile, stat } from "node:fs/promises";
-import { readPackage } from "../../compute-packages/format/archive.ts";
+import { packageFor, readPackage } from "../../compute-packages/format/archive.ts";
 import { readDataSet } from "../../compute-packages/onnx/data-set.ts";
 import { type OnnxRunner, openRunner } from "../../compute-packages/onnx/runner.ts";
 import { validateUpdate, validateWeight } from "../../lib/aggregation/validate.ts";
@@ -88,7 +88,7 @@ export class TrainerTasks {
     if (typeof bytes !== "object") {
       throw refused("data-unreadable", bytes ?? "not loaded", "a data file");
     }
-    const pkg = readPackage(archive);
+    const pkg = packageFor("onnx", readPackage(archive));
     return openRunner(pkg, readDataSet(bytes, pkg.manifest));
   }
 

@@ -25,7 +25,7 @@ async function take(message: ToTrainer): Promise<void> {
       return send(
         problem === undefined
           ? { kind: "data-loaded", data }
-          : { kind: "data-unreadable", data, message: problem },
+          : { kind: "data-unreadable", data, code: "data-unreadable", message: problem },
       );
     }
     case "hold":

@@ -21,7 +21,10 @@ import type {
 const TRAINER_LIMITS = { maxOldGenerationSizeMb: 1024, stackSizeMb: 4 };
 
 export type Trainer = {
-  /** Reads a data file, for all tasks of a member. @throws ClientError "data-unreadable" */
+  /**
+   * Reads a data file, for all tasks of a member.
+   * @throws ClientError "data-unreadable" | "sandbox-unavailable"
+   */
   readonly loadData: (path: string) => Promise<DataId>;
   readonly hold: HeldInputs["hold"];
   /**
@@ -44,26 +47,31 @@ type Pending = {
 /** One call of the native runtime cannot be interrupted; a supervisor's patience is not much longer than this. */
 const CLOSE_PATIENCE_MS = 8_000;
 
-/** @param file  the bundled trainer-worker.ts */
-export function openTrainer(file: string, clock: Clock, log: Log): Trainer {
+/**
+ * @param file  the bundled trainer-worker.ts, or the thread for commands
+ * @param workerData  given to the thread
+ */
+export function openTrainer(file: string, clock: Clock, log: Log, workerData?: unknown): Trainer {
   // Before the thread starts: native code reads the environment of the process, which a thread cannot change.
   disableTelemetry();
-  return new TrainerThread(file, clock, log);
+  return new TrainerThread(file, clock, log, workerData);
 }
 
 class TrainerThread implements Trainer {
   readonly #file: string;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #workerData: unknown;
   readonly #held: HeldInputs;
   readonly #paths: string[] = [];
-  readonly #loading = new Map<DataId, (problem: string | undefined) => void>();
+  readonly #loading = new Map<DataId, (problem: ClientError | undefined) => void>();
   #worker: Worker | undefined;
   #queue: Pending[] = [];
   #current: Pending | undefined;
   #closed = false;
 
-  constructor(file: string, clock: Clock, log: Log) {
+  constructor(file: string, clock: Clock, log: Log, workerData: unknown) {
+    this.#workerData = workerData;
     this.#file = file;
     this.#clock = clock;
     this.#log = log;
@@ -79,11 +87,11 @@ class TrainerThread implements Trainer {
   async loadData(path: string): Promise<DataId> {
     const known = this.#paths.indexOf(path) + 1;
     const data = known > 0 ? known : this.#paths.push(path);
-    const problem = await new Promise<string | undefined>((resolve) => {
+    const problem = await new Promise<ClientError | undefined>((resolve) => {
       this.#loading.set(data, resolve);
       this.#post({ kind: "load-data", data, path });
     });
-    if (problem !== undefined) throw new ClientError("data-unreadable", problem);
+    if (problem !== undefined) throw problem;
     return data;
   }
 
@@ -153,7 +161,10 @@ class TrainerThread implements Trainer {
 
   #running(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(this.#file, { resourceLimits: TRAINER_LIMITS });
+    const worker = new Worker(this.#file, {
+      resourceLimits: TRAINER_LIMITS,
+      workerData: this.#workerData,
+    });
     this.#worker = worker;
     worker.on("message", (message: FromTrainer) => this.#take(message));
     worker.on("error", (error) => this.#crashed(worker, describeError(error)));
@@ -174,7 +185,11 @@ class TrainerThread implements Trainer {
       ended.resolve(message.result);
       return this.#startNext();
     }
-    const problem = message.kind === "data-unreadable" ? message.message : undefined;
+    if (message.kind === "logged") return this.#log[message.level](message.event, message.fields);
+    const problem =
+      message.kind === "data-unreadable"
+        ? new ClientError(message.code, message.message)
+        : undefined;
     this.#loading.get(message.data)?.(problem);
     this.#loading.delete(message.data);
   }
@@ -192,7 +207,8 @@ class TrainerThread implements Trainer {
     crashed?.resolve({ kind: "failed", refusals: [reason] });
     const lost = new ClientError("trainer-crashed", "the trainer was lost; it is started again");
     for (const { reject } of waiting) reject(lost);
-    for (const resolve of this.#loading.values()) resolve(`the trainer has crashed (${why})`);
+    const unread = new ClientError("data-unreadable", `the trainer has crashed (${why})`);
+    for (const resolve of this.#loading.values()) resolve(unread);
     this.#loading.clear();
   }
 }

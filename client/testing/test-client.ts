@@ -1,8 +1,10 @@
 /** The client service in this process: real connections and trainer, a clock that only the test moves. */
+import path from "node:path";
 import { systemClock } from "../../lib/base/clock.ts";
 import type { Log, LogFields } from "../../lib/base/log.ts";
 import type { RunningRole } from "../../lib/base/role-process.ts";
 import { type FakeClock, fakeClock } from "../../lib/base/testing/fake-clock.ts";
+import type { CommandsConfig } from "../service/commands-config.ts";
 import type { MemberConfig } from "../service/config.ts";
 import { startClients } from "../service/start-clients.ts";
 import { Inbox } from "./inbox.ts";
@@ -23,19 +25,24 @@ export type TestClient = {
   readonly stop: () => Promise<void>;
 };
 
-export function startTestClient(members: readonly MemberConfig[], trainerFile: string): TestClient {
+export function startTestClient(
+  members: readonly MemberConfig[],
+  trainerFile: string,
+  commands?: CommandsConfig,
+): TestClient {
   // Near the real time, in which certificates are issued; standing still, so that nothing times out by itself.
   const clock = fakeClock(systemClock().untrustedNowMs());
   const log = new Inbox<LogLine>();
   const stopping = new AbortController();
   const started = startClients(
-    { members },
+    { members, ...(commands === undefined ? {} : { commands }) },
     {
       clock,
       // The longest jitter: delays are the nominal ones, but for a rounding.
       randomness: { bytes: (sizeBytes) => new Uint8Array(sizeBytes).fill(255) },
       log: logInto(log),
       trainerFile,
+      commandModules: path.resolve(import.meta.dirname, "../../compute-packages/command/python"),
       signal: stopping.signal,
     },
   );

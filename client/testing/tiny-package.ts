@@ -4,7 +4,7 @@ import { writePackage } from "../../compute-packages/format/archive.ts";
 import {
   MANIFEST_PATH,
   manifestBytes,
-  type PackageManifest,
+  type OnnxManifest,
 } from "../../compute-packages/format/manifest.ts";
 import { initialModel } from "../../compute-packages/onnx/builder/initial-model.ts";
 import { declarations, type Network } from "../../compute-packages/onnx/builder/network.ts";
@@ -29,7 +29,7 @@ const NETWORK: Network = {
   classCount: 3,
 };
 
-const MANIFEST: PackageManifest = {
+const MANIFEST: OnnxManifest = {
   kind: "fedclave/compute-package",
   version: 1,
   name: "tiny" as Name,

@@ -3,10 +3,13 @@ import { type Digest, digestOf } from "../../lib/base/ids.ts";
 import { MAX_PACKAGE_BYTES } from "../../lib/base/limits.ts";
 import { MAX_FILE_BYTES, MAX_FILES } from "./limits.ts";
 import {
+  type CommandManifest,
   filesNamedBy,
   MANIFEST_PATH,
+  type OnnxManifest,
   type PackageManifest,
   parseManifestFile,
+  type Runtime,
 } from "./manifest.ts";
 import { PackageError } from "./package-error.ts";
 import { findClash, isPackagePath } from "./paths.ts";
@@ -14,10 +17,34 @@ import { readStoredGzip, storedGzip } from "./stored-gzip.ts";
 import { readUstar, writeUstar } from "./ustar.ts";
 
 /** A compute package that was read from its archive: every file its manifest names is there. */
-export type ComputePackage = {
+export type ComputePackage = OnnxPackage | CommandPackage;
+export type OnnxPackage = PackageOf<OnnxManifest>;
+export type CommandPackage = PackageOf<CommandManifest>;
+
+/**
+ * The package as one of that runtime.
+ * @throws PackageError "wrong-runtime"
+ */
+export function packageFor<Wanted extends Runtime>(
+  runtime: Wanted,
+  pkg: ComputePackage,
+): Extract<ComputePackage, { runtime: Wanted }> {
+  if (pkg.runtime !== runtime) {
+    const { name } = pkg.manifest;
+    throw new PackageError(
+      "wrong-runtime",
+      `${name} is a package for the runtime ${pkg.runtime}, and this runs ${runtime}`,
+    );
+  }
+  return pkg as Extract<ComputePackage, { runtime: Wanted }>;
+}
+
+type PackageOf<Manifest extends PackageManifest> = {
+  /** The manifest's, so that the kinds can be told apart. */
+  readonly runtime: Manifest["runtime"];
   /** SHA-256 of the archive. */
   readonly digest: Digest;
-  readonly manifest: PackageManifest;
+  readonly manifest: Manifest;
   /** Contents by path, `fedn.yaml` among them; views of the archive's content. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 };
@@ -48,7 +75,11 @@ export function readPackage(archive: Uint8Array): ComputePackage {
       "writing the archive's files again gives other bytes; build it with `fedclave package build`",
     );
   }
-  return { digest: digestOf(archive), manifest: checkManifest(files), files };
+  const manifest = checkManifest(files);
+  const digest = digestOf(archive);
+  return manifest.runtime === "command"
+    ? { runtime: manifest.runtime, digest, manifest, files }
+    : { runtime: manifest.runtime, digest, manifest, files };
 }
 
 function sortedFiles(files: ReadonlyMap<string, Uint8Array>): (readonly [string, Uint8Array])[] {

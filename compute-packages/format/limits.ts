@@ -23,3 +23,9 @@ export const MAX_TENSOR_ELEMENTS = 2 ** 29;
 export const MAX_BATCH_SIZE = 65_536;
 /** Passes over the data in one round. */
 export const MAX_LOCAL_EPOCHS = 1000;
+/** Entry points of one package of commands. */
+export const MAX_ENTRY_POINTS = 16;
+/** Characters of a command line, and of a line that pip takes. */
+export const MAX_COMMAND_LENGTH = 4096;
+/** Lines that pip takes, of each kind. */
+export const MAX_DEPENDENCIES = 512;

@@ -22,7 +22,8 @@ const valueName = z.string().check(z.regex(VALUE_NAME));
 /** Metric names as they travel. */
 const metricName = z.string().check(z.regex(/^[a-z0-9_]{1,63}$/));
 
-const path = z.string().check(z.refine(isPackagePath, { error: "is not an allowed path" }));
+/** A path within the archive. */
+export const path = z.string().check(z.refine(isPackagePath, { error: "is not an allowed path" }));
 
 const shape = z.array(z.int().check(z.minimum(1), z.maximum(MAX_TENSOR_ELEMENTS))).check(
   z.maxLength(MAX_RANK - 1),
@@ -30,6 +31,9 @@ const shape = z.array(z.int().check(z.minimum(1), z.maximum(MAX_TENSOR_ELEMENTS)
     error: `has more than ${MAX_TENSOR_ELEMENTS} elements`,
   }),
 );
+
+/** Names of packages, for people. */
+export const packageName = z.string().check(z.regex(/^[a-z0-9-]{1,63}$/));
 
 const recordOf = <Value extends z.ZodMiniType>(value: Value, maxCount: number) =>
   z.record(valueName, value).check(
@@ -125,7 +129,7 @@ export const onnxManifestSchema = z
   .strictObject({
     kind: z.literal("fedclave/compute-package"),
     version: z.literal(1),
-    name: z.string().check(z.regex(/^[a-z0-9-]{1,63}$/)),
+    name: packageName,
     runtime: z.literal("onnx"),
     data: recordOf(input, MAX_DECLARED).check(
       z.refine((record) => Object.keys(record).length > 0, { error: "declares no input" }),

@@ -2,6 +2,7 @@
 import { equalBytes, utf8 } from "../../lib/base/bytes.ts";
 import { canonicalJson, type Json, parseCanonicalJson } from "../../lib/base/canonical-json.ts";
 import type { Name } from "../../lib/base/ids.ts";
+import { commandManifestSchema } from "./command-manifest-schema.ts";
 import { MAX_MANIFEST_BYTES } from "./limits.ts";
 import { describeIssues, onnxManifestSchema } from "./manifest-schema.ts";
 import { PackageError } from "./package-error.ts";
@@ -78,20 +79,49 @@ export type OnnxManifest = {
   readonly onnx: OnnxSection;
 };
 
-/** One member per runtime; "command" will be the second. */
-export type PackageManifest = OnnxManifest;
+/** How a model lies in the files that commands read and write: FEDn's three helpers under FEDn's names. */
+export type CommandHelper = "numpyhelper" | "binaryhelper" | "androidhelper";
+
+/** What the command runtime is told besides what FEDn's own fedn.yaml says. */
+export type CommandSection = {
+  readonly helper: CommandHelper;
+  /** Names of the model's tensors in the order commands number them; without it they are named "0", "1", … */
+  readonly tensorNames?: readonly string[] | undefined;
+  /** What `python_env` lists, as pip takes it; read when the package is built. */
+  readonly pythonDependencies?:
+    | { readonly build: readonly string[]; readonly run: readonly string[] }
+    | undefined;
+  /** A model to start sessions from, in canonical safetensors. */
+  readonly seedModel?: string | undefined;
+};
+
+/** A FEDn package: its own keys under their own names, so that FEDn reads the file too. */
+export type CommandManifest = {
+  readonly kind: typeof MANIFEST_KIND;
+  readonly version: 1;
+  readonly name: Name;
+  readonly runtime: "command";
+  /** Shell command lines by what they are for; "train" is there. */
+  readonly entry_points: { readonly [name: string]: { readonly command: string } };
+  /** Path of the environment file. */
+  readonly python_env?: string | undefined;
+  readonly command: CommandSection;
+};
+
+/** One member per runtime. */
+export type PackageManifest = OnnxManifest | CommandManifest;
+
+export type Runtime = PackageManifest["runtime"];
 
 /**
  * Checks a manifest, however it was authored.
  * @param json  the parsed document: YAML or JSON
- * @throws PackageError "manifest-invalid" with every reason | "runtime-not-supported"
+ * @throws PackageError "manifest-invalid" with every reason
  */
 export function validateManifest(json: unknown): PackageManifest {
   const runtime = (json as { runtime?: unknown } | null | undefined)?.runtime;
-  if (runtime === "command") {
-    throw new PackageError("runtime-not-supported", "runtime command is not supported yet");
-  }
-  const result = onnxManifestSchema.safeParse(json);
+  const schema = runtime === "command" ? commandManifestSchema : onnxManifestSchema;
+  const result = schema.safeParse(json);
   if (!result.success) {
     throw new PackageError("manifest-invalid", describeIssues(result.error.issues));
   }
@@ -131,7 +161,12 @@ export function parseManifestFile(bytes: Uint8Array): PackageManifest {
 
 /** Paths that must be in the archive besides the manifest. */
 export function filesNamedBy(manifest: PackageManifest): readonly string[] {
+  if (manifest.runtime === "command") {
+    return present([manifest.python_env, manifest.command.seedModel]);
+  }
   const { step, evaluation, inference, seedModel } = manifest.onnx;
-  const named = [step.graph, step.proximalGraph, evaluation.graph, inference?.graph, seedModel];
-  return named.filter((path) => path !== undefined);
+  return present([step.graph, step.proximalGraph, evaluation.graph, inference?.graph, seedModel]);
 }
+
+const present = (paths: readonly (string | undefined)[]): readonly string[] =>
+  paths.filter((path) => path !== undefined);

@@ -13,8 +13,8 @@ export type PackageErrorCode =
   | "manifest-missing"
   | "manifest-not-canonical"
   | "manifest-invalid"
-  | "runtime-not-supported"
-  | "file-missing";
+  | "file-missing"
+  | "wrong-runtime";
 
 /** A compute package that cannot be read or written; the message names the file or field. */
 export class PackageError extends CodedError<PackageErrorCode> {}

@@ -3,7 +3,7 @@
  * refused before a byte of it reaches a C++ parser unless everything in it is known, bounded and as declared.
  */
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
-import type { ComputePackage } from "../format/archive.ts";
+import type { OnnxPackage } from "../format/archive.ts";
 import { checkNodes } from "./gate-nodes.ts";
 import type { GraphContract } from "./graph-contract.ts";
 import {
@@ -60,7 +60,7 @@ const MAX_REASONS = 32;
  * Every reason not to load the graphs of a package, prefixed with their paths; empty when they may run.
  * @param pkg  as readPackage gives it
  */
-export function gatePackage(pkg: ComputePackage): readonly Refusal<GateCode>[] {
+export function gatePackage(pkg: OnnxPackage): readonly Refusal<GateCode>[] {
   const { step, evaluation, inference } = pkg.manifest.onnx;
   const evaluated = evaluationContract(pkg.manifest, EVALUATION_BATCH_SIZE);
   const graphs: [string, GraphContract][] = [[step.graph, stepContract(pkg.manifest, false)]];

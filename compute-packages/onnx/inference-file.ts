@@ -1,6 +1,6 @@
 /** A model and its package's inference graph as one ONNX file, for any runtime and without any of us. */
 import { assertInvariant } from "../../lib/base/refusal.ts";
-import type { ComputePackage } from "../format/archive.ts";
+import type { OnnxPackage } from "../format/archive.ts";
 import { modelLayout, readModelState } from "./model-state.ts";
 import { decodeModel, ELEMENT_TYPES, encodeModel, type Initializer } from "./onnx-file.ts";
 import { RunnerError } from "./runner-error.ts";
@@ -17,7 +17,7 @@ const FRAME_BYTES = 1024;
  * @returns an ONNX file with weights in little-endian float32 and the graph's own operators, no other file beside it
  * @throws RunnerError "no-inference-graph" | "model-mismatch" | "too-large-for-onnx"
  */
-export function writeInferenceFile(pkg: ComputePackage, model: Uint8Array): Uint8Array {
+export function writeInferenceFile(pkg: OnnxPackage, model: Uint8Array): Uint8Array {
   const { manifest, files } = pkg;
   const path = manifest.onnx.inference?.graph;
   if (path === undefined) {

@@ -1,5 +1,5 @@
 import { RefusedError } from "../../lib/base/refusal.ts";
-import type { ComputePackage } from "../format/archive.ts";
+import type { OnnxPackage } from "../format/archive.ts";
 import type { DataSet } from "./data-set.ts";
 import { evaluate, type ValidateResult } from "./evaluation.ts";
 import { gatePackage } from "./gate.ts";
@@ -33,7 +33,7 @@ export type OnnxRunner = {
  * @throws RefusedError with every reason of the gate
  * @throws RunnerError "telemetry-not-disabled"
  */
-export async function openRunner(pkg: ComputePackage, data: DataSet): Promise<OnnxRunner> {
+export async function openRunner(pkg: OnnxPackage, data: DataSet): Promise<OnnxRunner> {
   const reasons = gatePackage(pkg);
   if (reasons.length > 0) throw new RefusedError(...reasons);
   const { manifest } = pkg;

@@ -1,6 +1,6 @@
 /** Sessions of the native runtime for one package, made when first needed and kept. */
 import { assertInvariant } from "../../lib/base/refusal.ts";
-import type { ComputePackage } from "../format/archive.ts";
+import type { OnnxPackage } from "../format/archive.ts";
 import { checkNodes } from "./gate-nodes.ts";
 import { stepContract } from "./graph-contract.ts";
 import { decodeModel, type ModelFile } from "./onnx-file.ts";
@@ -21,7 +21,7 @@ export type Sessions = {
 export type ScanOptions = { readonly isProximal: boolean; readonly batchSize: number };
 
 /** @param pkg  whose graphs the gate let through */
-export function createSessions(ort: OrtModule, pkg: ComputePackage): Sessions {
+export function createSessions(ort: OrtModule, pkg: OnnxPackage): Sessions {
   const { manifest } = pkg;
   const made = new Map<string, Promise<Session>>();
   const once = (key: string, build: () => Uint8Array): Promise<Session> => {
@@ -65,13 +65,13 @@ async function openSession(ort: OrtModule, graph: Uint8Array): Promise<Session> 
   }
 }
 
-function readGraph(pkg: ComputePackage, path: string | undefined): ModelFile {
+function readGraph(pkg: OnnxPackage, path: string | undefined): ModelFile {
   const model = decodeModel(fileOf(pkg, path));
   assertInvariant(typeof model !== "string", "the gate decoded this graph");
   return model;
 }
 
-function fileOf(pkg: ComputePackage, path: string | undefined): Uint8Array {
+function fileOf(pkg: OnnxPackage, path: string | undefined): Uint8Array {
   const file = path === undefined ? undefined : pkg.files.get(path);
   assertInvariant(file !== undefined, "readPackage found every file the manifest names");
   return file;

@@ -18,11 +18,15 @@ export type CommonConfig = {
 export const COMMON_USAGE = `[--log-level ${LOG_LEVELS.join("|")}] [--until-stdin-closes]`;
 
 type OptionSpec = {
-  readonly [name: string]: { readonly type: "string"; readonly multiple?: boolean };
+  readonly [name: string]: {
+    readonly type: "string" | "boolean";
+    readonly multiple?: boolean;
+  };
 };
 
 /**
- * Reads a role's options beside the common ones. Each value is a list: options may repeat only where `multiple` is set.
+ * Reads a role's options beside the common ones. Each value is a list, that of a boolean option ["true"]: options may
+ * repeat only where `multiple` is set.
  * @throws UsageError naming what is wrong
  */
 export function readArguments(
@@ -50,7 +54,7 @@ type ParsedValue = string | boolean | readonly (string | boolean)[] | undefined;
 
 function parse(args: readonly string[], options: OptionSpec): Record<string, ParsedValue> {
   const repeatable = Object.fromEntries(
-    Object.keys(options).map((name) => [name, { type: "string", multiple: true } as const]),
+    Object.entries(options).map(([name, { type }]) => [name, { type, multiple: true } as const]),
   );
   try {
     return parseArgs({

@@ -1,10 +1,12 @@
 /** Whether package, seed model and settings of a session fit each other: found at its start, not by every client. */
 import { readPackage } from "../../compute-packages/format/archive.ts";
+import type { CommandManifest } from "../../compute-packages/format/manifest.ts";
 import { checkSettings } from "../../compute-packages/onnx/hyperparameters.ts";
 import { modelLayout } from "../../compute-packages/onnx/model-state.ts";
 import { equalBytes } from "../../lib/base/bytes.ts";
 import { type Refusal, refusal } from "../../lib/base/refusal.ts";
 import { type ArtifactStore, readAll } from "../../lib/storage/artifacts.ts";
+import type { TensorLayout } from "../../lib/tensors/layout.ts";
 import type { SessionSettings } from "../core/settings.ts";
 import type { FederationState } from "../core/state.ts";
 import type { ModelShelf } from "./model-shelf.ts";
@@ -28,8 +30,11 @@ export async function appraiseFit(
     missing.push(refusal("unknown-package", packageDigest, wanted));
   }
   if (reader === undefined || missing.length > 0) return missing;
-  const { manifest } = readPackage(await readAll(reader).finally(reader.close));
+  const archive = await readAll(reader).finally(reader.close);
+  const pkg = readPackage(archive);
   const seed = await given.models.model(seedModelHash);
+  if (pkg.runtime === "command") return appraiseCommandFit(pkg.manifest, seed.layout, settings);
+  const { manifest } = pkg;
   const wanted = modelLayout(manifest);
   const fits = equalBytes(seed.layout.header, wanted.header);
   const { hyperparameters, proximalMu } = settings;
@@ -44,6 +49,23 @@ export async function appraiseFit(
           ),
         ]),
     ...checkSettings(manifest, { hyperparameters, proximalMu }),
+  ];
+}
+
+/** What can be known of commands without running them: how tensors must be named, and that they do no FedProx. */
+function appraiseCommandFit(
+  { command }: CommandManifest,
+  { tensors }: TensorLayout,
+  { proximalMu }: SessionSettings,
+): readonly Refusal[] {
+  const names = tensors.map(({ name }) => name);
+  const wanted = command.tensorNames ?? names.map((_, index) => String(index));
+  const fits = wanted.length === names.length && wanted.every((name) => names.includes(name));
+  return [
+    ...(fits ? [] : [refusal("model-does-not-fit", names.join(" "), wanted.join(" "))]),
+    ...(proximalMu === 0
+      ? []
+      : [refusal("proximal-not-supported", proximalMu, "0: commands do not know of it")]),
   ];
 }
 

@@ -51,7 +51,9 @@ const LIBRARY = [
   "lib/storage",
   "lib/transport",
 ];
-const PACKAGES = ["compute-packages/format", "compute-packages/onnx", "compute-packages/command"];
+/** What a role may run within its own process; the command runtime is never bundled with a role. */
+const ENCLAVED_PACKAGES = ["compute-packages/format", "compute-packages/onnx"];
+const PACKAGES = [...ENCLAVED_PACKAGES, "compute-packages/command"];
 const ROLES = ["reducer", "combiner", "client"];
 const HOSTS = ROLES.map((role) => `${role}/host`);
 
@@ -76,7 +78,7 @@ const roleFolders = ROLES.flatMap((role): [string, FolderRules][] => [
     `${role}/service`,
     {
       trusted: true,
-      folders: [`${role}/core`, ...LIBRARY, ...PACKAGES, PROTO],
+      folders: [`${role}/core`, ...LIBRARY, ...ENCLAVED_PACKAGES, PROTO],
       builtins: [...PURE, ...FILES, "worker_threads"],
       packages: ["zod"],
     },
@@ -145,6 +147,23 @@ export const FOLDER_RULES: ReadonlyMap<string, FolderRules> = new Map([
     },
   ],
   ...roleFolders,
+  // The thread that runs packages of commands for a client outside of enclaves, in a bundle of its own.
+  [
+    "client/host/commands",
+    {
+      trusted: false,
+      folders: [
+        BASE,
+        "lib/tensors",
+        "lib/aggregation",
+        "compute-packages/format",
+        "compute-packages/command",
+      ],
+      typesOf: ["client/service"],
+      builtins: [...OUTSIDE, "worker_threads"],
+      packages: [],
+    },
+  ],
   [
     "gramine",
     {

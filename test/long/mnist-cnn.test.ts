@@ -5,7 +5,7 @@ import { mnistDataFiles } from "../../compute-packages/examples/mnist/data.ts";
 import { findMnist, readMnist } from "../../compute-packages/examples/mnist/idx.ts";
 import { buildMnistCnnPackage } from "../../compute-packages/examples/mnist-cnn/package.ts";
 import { trainedModel } from "../../compute-packages/examples/testing/trained-model.ts";
-import { readPackage } from "../../compute-packages/format/archive.ts";
+import { packageFor, readPackage } from "../../compute-packages/format/archive.ts";
 import { readDataSet } from "../../compute-packages/onnx/data-set.ts";
 import { openRunner } from "../../compute-packages/onnx/runner.ts";
 
@@ -20,7 +20,7 @@ test.skipIf(dataDir === undefined)(
       import.meta.dirname,
       "../../compute-packages/examples/mnist-cnn",
     );
-    const pkg = readPackage(await buildMnistCnnPackage(exampleDir, 1));
+    const pkg = packageFor("onnx", readPackage(await buildMnistCnnPackage(exampleDir, 1)));
     const options = { clientCount: 1, partition: { kind: "iid" }, seed: 1 } as const;
     const [file] = mnistDataFiles(await readMnist(dataDir), options);
     const runner = await openRunner(pkg, readDataSet(file!, pkg.manifest));

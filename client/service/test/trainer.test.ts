@@ -51,6 +51,7 @@ async function hold(): Promise<void> {
 
 const trainRequest = (data: DataId, changes: Partial<TrainRequest> = {}): TrainRequest => ({
   kind: "train",
+  home: directory,
   data,
   packageDigest,
   modelHash,
@@ -62,6 +63,7 @@ const trainRequest = (data: DataId, changes: Partial<TrainRequest> = {}): TrainR
 });
 const validateRequest = (data: DataId): ValidateRequest => ({
   kind: "validate",
+  home: directory,
   data,
   packageDigest,
   modelHash,

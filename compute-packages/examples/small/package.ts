@@ -4,7 +4,7 @@ import type { Name } from "../../../lib/base/ids.ts";
 import { layoutOf } from "../../../lib/tensors/layout.ts";
 import { parseModel, tensorBytes } from "../../../lib/tensors/safetensors.ts";
 import { writePackage } from "../../format/archive.ts";
-import { MANIFEST_PATH, manifestBytes, type PackageManifest } from "../../format/manifest.ts";
+import { MANIFEST_PATH, manifestBytes, type OnnxManifest } from "../../format/manifest.ts";
 import { initialModel } from "../../onnx/builder/initial-model.ts";
 import { declarations, type Network } from "../../onnx/builder/network.ts";
 import {
@@ -22,7 +22,7 @@ const NETWORK: Network = {
 
 export function smallPackage(): Uint8Array {
   const { data, state, masks } = declarations(NETWORK);
-  const manifest: PackageManifest = {
+  const manifest: OnnxManifest = {
     kind: "fedclave/compute-package",
     version: 1,
     name: "small" as Name,

@@ -68,7 +68,7 @@ export async function openStep(network: Network, options: StepOptions): Promise<
 /** A manifest for the network alone, batches of up to 16. */
 export function stepManifest(network: Network): OnnxManifest {
   const { data, ...declared } = declarations(network);
-  return validateManifest({
+  const manifest = validateManifest({
     kind: "fedclave/compute-package",
     version: 1,
     name: "one-step",
@@ -90,6 +90,8 @@ export function stepManifest(network: Network): OnnxManifest {
       },
     },
   });
+  if (manifest.runtime !== "onnx") throw new Error("not the manifest that was given");
+  return manifest;
 }
 
 function batchFeeds(ort: OrtModule, network: Network, batch: Batch): Feeds {

@@ -1,5 +1,5 @@
 /** A package small enough to check by hand, and data for it. */
-import { type ComputePackage, readPackage, writePackage } from "../../format/archive.ts";
+import { type OnnxPackage, packageFor, readPackage, writePackage } from "../../format/archive.ts";
 import { manifestBytes, validateManifest } from "../../format/manifest.ts";
 import { initialModel } from "../builder/initial-model.ts";
 import { declarations, type Network } from "../builder/network.ts";
@@ -32,7 +32,7 @@ export const smallSeed = new Uint8Array(32).fill(9);
 /** The network as a package; `change` may replace files or add to them. */
 export function smallPackage(
   change: (files: Map<string, Uint8Array>) => void = () => {},
-): ComputePackage {
+): OnnxPackage {
   const manifest = validateManifest({
     kind: "fedclave/compute-package",
     version: 1,
@@ -62,7 +62,7 @@ export function smallPackage(
     ["seed.safetensors", initialModel(SMALL_NETWORK, smallSeed)],
   ]);
   change(files);
-  return readPackage(writePackage(files));
+  return packageFor("onnx", readPackage(writePackage(files)));
 }
 
 /** `count` points around three corners, with their corner as label. */

@@ -2,11 +2,17 @@ import { rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { smallModel, smallPackage } from "../../../compute-packages/examples/small/package.ts";
+import { writePackage } from "../../../compute-packages/format/archive.ts";
+import {
+  type CommandManifest,
+  type CommandSection,
+  manifestBytes,
+} from "../../../compute-packages/format/manifest.ts";
 import { utf8 } from "../../../lib/base/bytes.ts";
 import { systemClock } from "../../../lib/base/clock.ts";
-import { digestBytes, digestOf } from "../../../lib/base/ids.ts";
+import { digestBytes, digestOf, type Name } from "../../../lib/base/ids.ts";
 import { RefusedError } from "../../../lib/base/refusal.ts";
-import { writeSafetensors } from "../../../lib/tensors/safetensors.ts";
+import { parseModel, writeSafetensors } from "../../../lib/tensors/safetensors.ts";
 import { receiveDownload } from "../../../lib/transport/download.ts";
 import type { Membership } from "../../../lib/transport/membership.ts";
 import { sendUpload } from "../../../lib/transport/send-upload.ts";
@@ -277,6 +283,64 @@ describe("a session whose parts do not fit", () => {
     ["a proximal term the package does not have", { proximalMu: 0.1 }, "proximal-not-supported"],
   ])("is refused for %s", async (_what, deviation, code) => {
     expect(await codesOf(start(deviation))).toEqual([code]);
+  });
+});
+
+describe("a session of a package of commands", () => {
+  const commands = (command: Partial<CommandSection>): Uint8Array => {
+    const manifest: CommandManifest = {
+      kind: "fedclave/compute-package",
+      version: 1,
+      name: "commands" as Name,
+      runtime: "command",
+      entry_points: { train: { command: "true" } },
+      command: { helper: "numpyhelper", ...command },
+    };
+    return writePackage(new Map([["fedn.yaml", manifestBytes(manifest)]]));
+  };
+  const numbered = writeSafetensors([
+    { name: "0", dtype: "F32", shape: [1], data: new Uint8Array(4) },
+    { name: "1", dtype: "F32", shape: [], data: new Uint8Array(4) },
+  ]);
+  async function start(archive: Uint8Array, seed: Uint8Array, deviation: object = {}) {
+    const admin = await federation.join(await federation.enrol("admin", "anna"));
+    await importModel(admin, seed);
+    await sendUpload(admin.reducer, { package: { name: "p" } }, archive, digestOf(archive));
+    const settings = {
+      ...good,
+      packageDigest: digestBytes(digestOf(archive)),
+      seedModelHash: digestBytes(digestOf(seed)),
+      ...deviation,
+    };
+    return admin.reducer.unary("Sessions.Start", { settings });
+  }
+
+  test("is started with a model of numbered tensors, whatever hyperparameters it is given", async () => {
+    const hyperparameters = [{ name: "anything", value: 1 }];
+    const started = await start(commands({}), numbered, { hyperparameters });
+    expect(started.waitingFor).toContain("no combiner is attached");
+  });
+
+  test("is started with a model that has the names of the package", async () => {
+    await start(commands({ tensorNames: ["1", "0"] }), numbered);
+    const names = parseModel(smallModel()).layout.tensors.map(({ name }) => name);
+    await start(commands({ tensorNames: names }), smallModel());
+  });
+
+  test("is refused with the model of an onnx package, whose tensors it cannot number", async () => {
+    expect(await codesOf(start(commands({}), smallModel()))).toEqual(["model-does-not-fit"]);
+  });
+
+  test("is refused with a model that has other names, or more, than the package", async () => {
+    for (const tensorNames of [["a", "b"], ["0"], ["0", "1", "2"]]) {
+      const starting = start(commands({ tensorNames }), numbered);
+      expect(await codesOf(starting)).toEqual(["model-does-not-fit"]);
+    }
+  });
+
+  test("is refused a proximal term", async () => {
+    const starting = start(commands({}), numbered, { proximalMu: 0.1 });
+    expect(await codesOf(starting)).toEqual(["proximal-not-supported"]);
   });
 });
 

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseModel } from "../../../../lib/tensors/safetensors.ts";
-import { readPackage } from "../../../format/archive.ts";
+import { packageFor, readPackage } from "../../../format/archive.ts";
 import { declarations, hyperparameterNames } from "../../../onnx/builder/network.ts";
 import { inferenceDeclaration } from "../../../onnx/builder/step-graph.ts";
 import { type DataSet, readDataSet } from "../../../onnx/data-set.ts";
@@ -15,7 +15,7 @@ import { buildMnistCnnPackage, MNIST_CNN } from "../package.ts";
 
 const exampleDir = path.resolve(import.meta.dirname, "..");
 const archive = await buildMnistCnnPackage(exampleDir, 1);
-const pkg = readPackage(archive);
+const pkg = packageFor("onnx", readPackage(archive));
 const model = pkg.files.get("seed.safetensors")!;
 
 test("fedn.yaml declares the network that package.ts builds, and the gate lets it through", () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseModel, tensorBytes } from "../../../../lib/tensors/safetensors.ts";
-import { readPackage } from "../../../format/archive.ts";
+import { packageFor, readPackage } from "../../../format/archive.ts";
 import { declarations } from "../../../onnx/builder/network.ts";
 import { inferenceDeclaration } from "../../../onnx/builder/step-graph.ts";
 import { readDataSet } from "../../../onnx/data-set.ts";
@@ -17,7 +17,7 @@ import { buildMnistPackage, MNIST_NETWORK } from "../package.ts";
 
 const exampleDir = path.resolve(import.meta.dirname, "..");
 const archive = await buildMnistPackage(exampleDir, 1);
-const pkg = readPackage(archive);
+const pkg = packageFor("onnx", readPackage(archive));
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 test("fedn.yaml declares the network that package.ts builds", () => {
