@@ -40,7 +40,11 @@ if (!process.argv.includes("--generate")) {
     if (ENCLAVED.includes(name)) await writeTcbList(name, metafile);
   }
   // Python that commands import, read-only to them; outside of every enclave.
-  await cp("compute-packages/command/python", "dist/command-modules", { recursive: true });
+  await cp("compute-packages/command/python", "dist/command-modules", {
+    recursive: true,
+    // What a Python that ran here left behind is nobody's source.
+    filter: (source) => path.basename(source) !== "__pycache__",
+  });
   await writeReferenceValues();
   if (process.argv.includes("--accept-tcb"))
     await cp("dist/tcb", "gramine/tcb", { recursive: true });
